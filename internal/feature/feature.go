@@ -1,0 +1,119 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+// Package feature is the contract between the engine and the rooms: a room (package internal/features/<room>)
+// renders one concern of a tenant, the engine applies what the rooms render and knows none of them.
+package feature
+
+import (
+	"net/netip"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+)
+
+// A Feature renders one concern of one namespace. It is pure and deterministic: the same facts, in whatever
+// order their lists come, render the same objects, and facts are never changed.
+type Feature interface {
+	// Name is the room's name: a value of the label tenancy.bulkhead.dev/feature.
+	Name() string
+	// Condition is the type of the Tenant condition that speaks of this feature.
+	Condition() string
+	// Owns lists every namespaced kind that Render may return. It drives watches, pruning and the RBAC test.
+	Owns() []schema.GroupVersionKind
+	// Render returns what the namespace must have. An error means that the user's input can't be satisfied: it
+	// marks only this feature's condition, and its objects are neither applied nor pruned.
+	Render(Facts) (Result, error)
+}
+
+// ClusterScoped is implemented by features that also render cluster-scoped objects, once for each tenant.
+type ClusterScoped interface {
+	// OwnsCluster lists every cluster-scoped kind that RenderTenant may return.
+	OwnsCluster() []schema.GroupVersionKind
+	// RenderTenant returns the tenant's cluster-scoped objects.
+	RenderTenant(TenantFacts) (Result, error)
+}
+
+// Object is an object to apply: an apply-configuration of client-go, or of Bulkhead's own. The engine adds the
+// managed labels, so that rooms set only name, namespace and content.
+type Object interface {
+	runtime.ApplyConfiguration
+	GetAPIVersion() *string
+	GetKind() *string
+	GetName() *string
+	GetNamespace() *string
+}
+
+// Facts is all that a room may know when it renders a namespace. Facts are shared: rooms must not change them.
+type Facts struct {
+	// Tenant is the tenant's name.
+	Tenant string
+	// Namespace is the name of the namespace.
+	Namespace string
+	// Policy is the effective policy: class ← tenant ← namespace.
+	Policy v1alpha1.PolicyBlocks
+	// Members are the members that have access to this namespace at this time, sorted by name.
+	Members []v1alpha1.Member
+	// Cluster is what is the same for all tenants.
+	Cluster ClusterFacts
+}
+
+// TenantFacts is all that a room may know when it renders a tenant's cluster-scoped objects.
+type TenantFacts struct {
+	// Tenant is the tenant's name.
+	Tenant string
+	// Namespaces are the namespaces that are the tenant's, sorted. A listed namespace that another tenant holds
+	// is not among them.
+	Namespaces []string
+	// Members are the members that have access at this time, sorted by name.
+	Members []v1alpha1.Member
+}
+
+// ClusterFacts is what is the same for all tenants.
+type ClusterFacts struct {
+	// DNS is where the cluster's DNS runs.
+	DNS DNS
+	// APIServer are the API server's own addresses, sorted. Empty means that they aren't known.
+	APIServer []netip.AddrPort
+}
+
+// DNS is where the cluster's DNS runs.
+type DNS struct {
+	// Namespace is the namespace of the DNS pods.
+	Namespace string
+	// PodLabels select the DNS pods in it.
+	PodLabels map[string]string
+	// Ports are the ports on which the pods listen, for UDP and TCP.
+	Ports []int32
+}
+
+// Result is what a room renders.
+type Result struct {
+	// Walls are objects that restrict, or that at least grant nobody access: they are applied first.
+	Walls []Object
+	// Doors are objects that grant access: applied only when all walls of the namespace stand, deleted first.
+	Doors []Object
+	// Labels and Annotations are for the Namespace itself, where no two rooms may set the same key.
+	Labels, Annotations map[string]string
+	// Findings are what of the user's input can't be satisfied while the rest can. They turn the condition.
+	Findings []Finding
+}
+
+// Finding is one thing that keeps a feature's condition from being True.
+type Finding struct {
+	// Reason is a condition reason, as declared in the API package.
+	Reason string
+	// Message says in a sentence which field, which value, and what to do.
+	Message string
+}
