@@ -45,6 +45,13 @@ type ClusterScoped interface {
 	RenderTenant(TenantFacts) (Result, error)
 }
 
+// Observer is implemented by features whose objects must not only be applied, but come to life.
+type Observer interface {
+	// Observe looks at the live state of an object that the feature rendered and says what it still waits for;
+	// nil if nothing.
+	Observe(live runtime.Object) *Finding
+}
+
 // Object is an object to apply: an apply-configuration of client-go, or of Bulkhead's own. The engine adds the
 // managed labels, so that rooms set only name, namespace and content.
 type Object interface {
@@ -106,6 +113,8 @@ type Result struct {
 	Doors []Object
 	// Labels and Annotations are for the Namespace itself, where no two rooms may set the same key.
 	Labels, Annotations map[string]string
+	// OpenBySpec are sentences that say which wall the spec itself turns off.
+	OpenBySpec []string
 	// Findings are what of the user's input can't be satisfied while the rest can. They turn the condition.
 	Findings []Finding
 }

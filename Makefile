@@ -1,0 +1,142 @@
+# `make` prints what there is. Only Go, make, git, bash and a C compiler are assumed: the control plane that the
+# tests run against and the tools are built from their Go modules, once, into BULKHEAD_CACHE (~/.cache/bulkhead).
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A kubeconfig that merely happens to be exported must never make tests, or `make run`, touch a real cluster; nor
+# must envtest's switch for one. Only what is written on the command line counts: make run KUBECONFIG=...
+ENV_KUBECONFIG := $(KUBECONFIG)
+unexport KUBECONFIG USE_EXISTING_CLUSTER
+
+GO ?= go
+IMG ?= bulkhead:dev
+CONTAINER_TOOL ?= docker
+KUBECTL ?= kubectl
+TEST ?= ./...
+TEST_FLAGS ?=
+BENCH ?= .
+BENCH_PACKAGES ?= ./test/scale/...
+
+# Sets KUBEBUILDER_ASSETS, where etcd, kube-apiserver, kube-controller-manager and kubectl are: what the caller says,
+# or what is built from source. In steps, because `export A=$(b)` hides that b failed.
+WITH_ASSETS = dir=$$(hack/controlplane/build.sh) && dir=$$(cd "$$dir" && pwd) && export KUBEBUILDER_ASSETS="$$dir" &&
+
+##@ General
+
+.PHONY: help
+help: ## Print this help.
+	@awk 'BEGIN {FS = ":.*##"; printf "Usage: make \033[36m<target>\033[0m\n"} \
+		/^[a-zA-Z0-9_-]+:.*?##/ {printf "  \033[36m%-15s\033[0m %s\n", $$1, $$2} \
+		/^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)}' $(MAKEFILE_LIST)
+
+##@ Try it
+
+.PHONY: run
+run: build ## Run the operator on a control plane of its own, or on a cluster of yours: make run KUBECONFIG=<file>.
+	@$(WITH_ASSETS) \
+	exec $(GO) run ./hack/run --operator=bin/bulkhead $(RUN_FLAGS)
+
+# `origin` tells the command line from the environment.
+ifeq ($(origin KUBECONFIG),command line)
+run: RUN_FLAGS += --kubeconfig="$(KUBECONFIG)"
+endif
+
+##@ Develop
+
+.PHONY: test
+test: ## Run all tests, those on the embedded control plane included.
+	@$(WITH_ASSETS) set -x && \
+	$(GO) test -race -shuffle=on -timeout 20m $(TEST_FLAGS) $(TEST)
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no control plane.
+	$(GO) list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' $(TEST) \
+		| awk '!/controller-runtime\/pkg\/envtest|\/test\/testkit\/controlplane|\/test\/testkit\/env/ {print $$1}' \
+		| xargs $(GO) test -race -shuffle=on -short -timeout 5m $(TEST_FLAGS)
+
+.PHONY: lint
+lint: ## Check style, limits and imports.
+	@tools=$$(hack/tools/build.sh golangci-lint) && set -x && "$$tools/golangci-lint" run
+
+.PHONY: fmt
+fmt: ## Format the code and sort its imports.
+	@tools=$$(hack/tools/build.sh golangci-lint) && set -x && "$$tools/golangci-lint" fmt
+
+.PHONY: generate
+generate: ## Generate deep copies, apply-configurations, CRDs, RBAC and the API reference.
+	hack/generate.sh
+
+.PHONY: manifests
+manifests: ## Generate CRDs and RBAC only.
+	hack/generate.sh manifests
+
+.PHONY: verify
+verify: generate ## Check that what is generated is committed, then style, licence headers and go.mod files.
+	hack/verify/generated.sh $$(hack/generate.sh paths)
+	hack/verify/boilerplate.sh
+	hack/verify/lengths.sh
+	hack/verify/tidy.sh
+	$(MAKE) --no-print-directory lint
+
+.PHONY: bench
+bench: ## Run the benchmarks at full scale (an hour or so).
+	@$(WITH_ASSETS) set -x && \
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 2h $(TEST_FLAGS) $(BENCH_PACKAGES)
+
+.PHONY: bench-short
+bench-short: ## Run the benchmarks at small scale (some minutes).
+	@$(WITH_ASSETS) set -x && \
+	$(GO) test -short -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 20m $(TEST_FLAGS) $(BENCH_PACKAGES)
+
+##@ Build
+
+.PHONY: build
+build: ## Build the operator into bin/.
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bulkhead .
+
+.PHONY: image
+image: ## Build the container image (IMG, by CONTAINER_TOOL).
+	$(CONTAINER_TOOL) build -t "$(IMG)" .
+
+.PHONY: install-yaml
+install-yaml: ## Write the whole installation into dist/install.yaml.
+	@mkdir -p dist
+	@$(WITH_ASSETS) "$$KUBEBUILDER_ASSETS/kubectl" kustomize config/default > dist/install.yaml
+
+.PHONY: controlplane
+controlplane: ## Build the embedded control plane (once; ten minutes or so) and print where it is.
+	@hack/controlplane/build.sh
+
+.PHONY: tools
+tools: ## Build the pinned tools (once) and print where they are.
+	@hack/tools/build.sh
+
+.PHONY: clean
+clean: ## Remove what was built in the work tree. What is cached outside it stays.
+	rm -rf bin dist
+	find . -name '*.test' -type f -not -path './.git/*' -delete
+
+##@ Install, on the cluster that kubectl points to
+
+# Here, and only here, an exported KUBECONFIG counts.
+install deploy undeploy samples: export KUBECONFIG := $(ENV_KUBECONFIG)
+
+.PHONY: install
+install: ## Install the CRDs only.
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: deploy
+deploy: ## Install everything.
+	$(KUBECTL) apply --server-side -k config/default
+
+.PHONY: samples
+samples: ## Apply the sample Tenants.
+	$(KUBECTL) apply --server-side -k config/samples
+
+.PHONY: undeploy
+undeploy: ## Remove the operator. CRDs, Tenants and their walls stay.
+	$(KUBECTL) delete --ignore-not-found -k config/manager
+	$(KUBECTL) delete --ignore-not-found -k config/network-policy
+	$(KUBECTL) delete --ignore-not-found -k config/rbac

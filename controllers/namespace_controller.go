@@ -1,0 +1,180 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/facts"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/membership"
+	"github.com/bulkhead-dev/bulkhead/internal/status"
+)
+
+// NamespaceReconciler is the unit of work: one namespace, its retry and its blast radius. It writes what is in the
+// namespace, and nothing about the Tenant: what it did goes into the ledger.
+type NamespaceReconciler struct {
+	Cache    client.Reader
+	Facts    *facts.Reader
+	Engine   *engine.Engine
+	Ledger   *status.Ledger
+	Events   events.EventRecorder
+	Features []feature.Feature
+}
+
+// SetupWithManager registers the controller and what it watches.
+func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("namespace").
+		Watches(&corev1.Namespace{}, namespaces(r.Engine)).
+		Watches(&v1alpha1.Tenant{}, namespacesOf(r.Cache), builder.WithPredicates(specChanged())).
+		Watches(&v1alpha1.TenantClass{}, allNamespaces(r.Cache), builder.WithPredicates(specChanged())).
+		Watches(&discoveryv1.EndpointSlice{}, allNamespaces(r.Cache)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
+	for _, gvk := range engine.Owned(r.Features, false) {
+		object, err := newObject(mgr.GetScheme(), gvk)
+		if err != nil {
+			return err
+		}
+		var options []builder.WatchesOption
+		if gvk.Kind == "ResourceQuota" {
+			options = append(options, builder.WithPredicates(quotaChanged()))
+		}
+		b = b.Watches(object, managed(r.Engine, gvk, inNamespace), options...)
+	}
+	return b.Complete(r)
+}
+
+// Reconcile brings one namespace into line, whoever's it is.
+func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	view, err := r.Facts.Namespace(ctx, req.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	r.conflicts(view, req.Name)
+	switch view.Decision.Action {
+	case membership.Ensure:
+		return r.ensure(ctx, view, req.Name)
+	case membership.Wait:
+		r.record(view, req.Name, status.Report{State: status.Terminating, Reason: v1alpha1.ReasonTerminating,
+			Message: "is being deleted and will be created anew: " + terminating(view.Live)})
+	case membership.Release, membership.Delete:
+		return ctrl.Result{}, r.leave(ctx, view, req.Name)
+	case membership.None:
+	}
+	return ctrl.Result{}, nil
+}
+
+// conflicts reports the namespace to the tenants that don't get it, and drops the reports of those that no longer
+// have to do with it.
+func (r *NamespaceReconciler) conflicts(view *facts.Namespace, name string) {
+	concerned := []string{view.Decision.Holder}
+	for tenant, why := range view.Decision.Conflicts {
+		concerned = append(concerned, tenant)
+		r.Ledger.Record(tenant, name, status.Report{State: status.Conflicting, Reason: v1alpha1.ReasonNamespaceConflict, Message: why})
+	}
+	r.Ledger.Retain(name, concerned...)
+}
+
+func (r *NamespaceReconciler) record(view *facts.Namespace, name string, report status.Report) {
+	report.Generation = view.Tenant.Generation
+	r.Ledger.Record(view.Tenant.Name, name, report)
+}
+
+// ensure makes the namespace what the holder's spec says.
+func (r *NamespaceReconciler) ensure(ctx context.Context, view *facts.Namespace, name string) (ctrl.Result, error) {
+	tenant := view.Tenant
+	input, expiry, err := r.Facts.Of(ctx, tenant, name)
+	if err != nil {
+		reason, known := policyReason(err)
+		if !known {
+			return ctrl.Result{}, err
+		}
+		r.record(view, name, status.Report{State: status.Unplanned, Reason: reason, Message: "can't be planned: " + err.Error()})
+		return ctrl.Result{}, nil
+	}
+	plan, err := r.Engine.PlanNamespace(engine.NamespaceInput(input, facts.Spec(tenant, name)))
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("planning namespace %s: %w", name, err)
+	}
+	pass := engine.Pass{Mode: status.Mode(tenant), Known: !r.Ledger.Seen(tenant.Name, name) && provisioned(tenant)}
+	if view.Live != nil {
+		pass.Live = view.Live
+	}
+	outcome := r.Engine.Run(ctx, plan, pass)
+	r.record(view, name, status.Report{State: status.Applied, Outcome: outcome})
+	announce(r.Events, tenant, outcome)
+	return ctrl.Result{RequeueAfter: until(expiry)}, outcome.Err
+}
+
+// leave lets go of a namespace, or deletes it. In mode Observe access is withdrawn and the rest waits for Enforce,
+// unless the Tenant itself is being deleted.
+func (r *NamespaceReconciler) leave(ctx context.Context, view *facts.Namespace, name string) error {
+	if status.Mode(view.Tenant) == v1alpha1.DriftObserve && view.Tenant.DeletionTimestamp == nil {
+		r.record(view, name, status.Report{State: status.Leaving, Reason: v1alpha1.ReasonObserved,
+			Message: "left the spec; access is withdrawn, the rest waits until drift mode is Enforce"})
+		return r.Engine.CloseAll(ctx, name)
+	}
+	if view.Decision.Action == membership.Delete {
+		r.record(view, name, status.Report{State: status.Terminating, Reason: v1alpha1.ReasonTerminating,
+			Message: "is being deleted: " + terminating(view.Live)})
+		return r.Engine.DeleteNamespace(ctx, view.Live)
+	}
+	if err := r.Engine.Release(ctx, view.Tenant.Name, view.Live); err != nil {
+		return fmt.Errorf("releasing namespace %s: %w", name, err)
+	}
+	r.Events.Eventf(view.Tenant, view.Live, corev1.EventTypeNormal, v1alpha1.EventNamespaceReleased, "Release",
+		"namespace %s is released: access is withdrawn, walls are kept", name)
+	r.Ledger.Retain(name)
+	return nil
+}
+
+// provisioned reports whether an earlier process applied the present spec in full, so that what is missing now
+// was removed by someone.
+func provisioned(tenant *v1alpha1.Tenant) bool {
+	ready := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == v1alpha1.ReasonReconciled && ready.ObservedGeneration == tenant.Generation
+}
+
+// terminating says on what the deletion of a namespace waits, in the words of the namespace controller.
+func terminating(live *corev1.Namespace) string {
+	if live == nil || live.DeletionTimestamp == nil {
+		return "deletion is about to start"
+	}
+	for _, condition := range live.Status.Conditions {
+		if condition.Status == corev1.ConditionTrue {
+			return string(condition.Type) + ": " + condition.Message
+		}
+	}
+	return "its content is being removed"
+}
+
+func until(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return max(time.Until(t), time.Millisecond)
+}

@@ -1,0 +1,248 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/facts"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/metrics"
+	"github.com/bulkhead-dev/bulkhead/internal/status"
+)
+
+// +kubebuilder:rbac:groups=tenancy.bulkhead.dev,resources=tenants,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=tenancy.bulkhead.dev,resources=tenants/status,verbs=patch
+// +kubebuilder:rbac:groups=tenancy.bulkhead.dev,resources=tenantclasses,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// gather is how long news of a tenant is collected before it is summed up: a tenant of a thousand namespaces must
+// not be summed up a thousand times.
+const gather = 100 * time.Millisecond
+
+// TenantReconciler looks after a Tenant as a whole: its finalizer, its cluster-scoped objects and its status.
+type TenantReconciler struct {
+	Client   client.Client
+	Facts    *facts.Reader
+	Engine   *engine.Engine
+	Ledger   *status.Ledger
+	Writer   *status.Writer
+	Events   events.EventRecorder
+	Features []feature.Feature
+
+	finalized finalizers
+}
+
+// SetupWithManager registers the controller and what it watches.
+func (r *TenantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	news := source.Func(func(_ context.Context, q queue) error {
+		r.Ledger.Notify(func(tenant string) { q.AddAfter(request(tenant), gather) })
+		return nil
+	})
+	b := ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Tenant{}, builder.WithPredicates(specChanged())).
+		Watches(&v1alpha1.TenantClass{}, allTenants(r.Client), builder.WithPredicates(specChanged())).
+		WatchesRawSource(news).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
+	for _, gvk := range engine.Owned(r.Features, true) {
+		object, err := newObject(mgr.GetScheme(), gvk)
+		if err != nil {
+			return err
+		}
+		b = b.Watches(object, managed(r.Engine, gvk, ofTenant))
+	}
+	return b.Complete(r)
+}
+
+// Reconcile brings a Tenant's cluster scope into line and sums up its status.
+func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	tenant := &v1alpha1.Tenant{}
+	if err := r.Client.Get(ctx, req.NamespacedName, tenant); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req.Name)
+			return ctrl.Result{}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("reading tenant: %w", err)
+	}
+	held, conflicts, err := r.Facts.Held(ctx, tenant)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	rollup := status.Rollup{Tenant: tenant, Held: held, Conflicts: conflicts, Now: time.Now()}
+	if tenant.DeletionTimestamp != nil {
+		return r.finalize(ctx, rollup)
+	}
+	if err := r.ensureFinalizer(ctx, tenant); err != nil {
+		return ctrl.Result{}, err
+	}
+	expiry, err := r.cluster(ctx, tenant, held)
+	result, publishErr := r.publish(ctx, rollup)
+	if err == nil {
+		err = publishErr
+	}
+	if wait := until(expiry); wait > 0 && (result.RequeueAfter == 0 || wait < result.RequeueAfter) {
+		result.RequeueAfter = wait
+	}
+	return result, err
+}
+
+func (r *TenantReconciler) forget(name string) {
+	r.Ledger.Forget(name)
+	r.Writer.Forget(name)
+	metrics.ForgetTenant(name)
+}
+
+// cluster brings the tenant's cluster-scoped objects into line and returns when the next member's access ends.
+func (r *TenantReconciler) cluster(ctx context.Context, tenant *v1alpha1.Tenant, held []string) (time.Time, error) {
+	known, expiry := r.Facts.Tenant(tenant, held)
+	plan, err := r.Engine.PlanTenant(known)
+	if err != nil {
+		return expiry, fmt.Errorf("planning tenant %s: %w", tenant.Name, err)
+	}
+	seen := r.Ledger.Snapshot(tenant.Name).Cluster != nil
+	outcome := r.Engine.Run(ctx, plan, engine.Pass{Mode: status.Mode(tenant), Known: !seen && provisioned(tenant)})
+	r.Ledger.RecordCluster(tenant.Name, outcome)
+	announce(r.Events, tenant, outcome)
+	return expiry, outcome.Err
+}
+
+// publish sums up the status and writes it if it says something new.
+func (r *TenantReconciler) publish(ctx context.Context, rollup status.Rollup) (ctrl.Result, error) {
+	tenant := rollup.Tenant
+	class, err := r.Facts.Class(ctx, tenant)
+	if err == nil && class != nil {
+		rollup.Class = class.Name
+	}
+	rollup.Snapshot = r.Ledger.Snapshot(tenant.Name)
+	rollup.Previous = r.Writer.Previous(tenant)
+	pause, err := r.proveAccess(ctx, &rollup)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	wait, written, err := r.Writer.Write(ctx, rollup)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if written {
+		r.tell(rollup)
+		r.Ledger.Published(tenant.Name, len(rollup.Snapshot.Corrected), len(rollup.Snapshot.Created))
+	}
+	if pause > 0 && (wait == 0 || pause < wait) {
+		wait = pause
+	}
+	return ctrl.Result{RequeueAfter: wait}, nil
+}
+
+// ensureFinalizer adds our finalizer, once. The patch carries the resource version, because it replaces the list.
+func (r *TenantReconciler) ensureFinalizer(ctx context.Context, tenant *v1alpha1.Tenant) error {
+	if controllerutil.ContainsFinalizer(tenant, v1alpha1.Finalizer) || r.finalized.has(tenant.UID) {
+		return nil
+	}
+	if err := r.patchFinalizers(ctx, tenant, controllerutil.AddFinalizer); err != nil {
+		return fmt.Errorf("adding the finalizer: %w", err)
+	}
+	r.finalized.add(tenant.UID)
+	return nil
+}
+
+func (r *TenantReconciler) patchFinalizers(ctx context.Context, tenant *v1alpha1.Tenant, change func(client.Object, string) bool) error {
+	changed := tenant.DeepCopy()
+	change(changed, v1alpha1.Finalizer)
+	patch := client.MergeFromWithOptions(tenant, client.MergeFromWithOptimisticLock{})
+	return r.Client.Patch(ctx, changed, patch, client.FieldOwner(v1alpha1.FieldManager))
+}
+
+// finalize waits until the tenant's namespaces are released or gone, then removes what is cluster-scoped, then lets
+// the Tenant go.
+func (r *TenantReconciler) finalize(ctx context.Context, rollup status.Rollup) (ctrl.Result, error) {
+	tenant := rollup.Tenant
+	if !controllerutil.ContainsFinalizer(tenant, v1alpha1.Finalizer) {
+		return ctrl.Result{}, nil
+	}
+	left, err := r.Facts.Leaving(ctx, tenant.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if len(left) > 0 {
+		return r.publish(ctx, rollup)
+	}
+	if err := r.Engine.RemoveTenant(ctx, tenant.Name); err != nil {
+		return ctrl.Result{}, fmt.Errorf("removing cluster-scoped objects: %w", err)
+	}
+	if err := r.patchFinalizers(ctx, tenant, controllerutil.RemoveFinalizer); client.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, fmt.Errorf("removing the finalizer: %w", err)
+	}
+	r.finalized.remove(tenant.UID)
+	return ctrl.Result{}, nil
+}
+
+// tell emits the events that go with a written status: namespaces created, conflicts, and what newly differs
+// and stays so.
+func (r *TenantReconciler) tell(rollup status.Rollup) {
+	tenant := rollup.Tenant
+	if created := rollup.Snapshot.Created; len(created) > 0 {
+		related := &corev1.ObjectReference{APIVersion: "v1", Kind: "Namespace", Name: created[0]}
+		r.Events.Eventf(tenant, related, corev1.EventTypeNormal, v1alpha1.EventNamespaceCreated, "Create",
+			"created %s", status.Enumerate("namespace", created))
+	}
+	for _, conflict := range status.NewConflicts(rollup) {
+		related := &corev1.ObjectReference{APIVersion: "v1", Kind: "Namespace", Name: conflict}
+		r.Events.Eventf(tenant, related, corev1.EventTypeWarning, v1alpha1.EventNamespaceConflict, "Claim",
+			"namespace %s %s", conflict, rollup.Conflicts[conflict])
+	}
+	for _, item := range status.NewlyOpen(rollup) {
+		r.Events.Eventf(tenant, reference(item.Object), corev1.EventTypeWarning, v1alpha1.EventDriftDetected, "Compare", "%s", sentence(&item))
+	}
+}
+
+// proveAccess asks the API server whether the last binding that was written is in force yet: what a member is told
+// is Ready must work. A watch delivers bindings in order, so the last one stands for all. It returns when to ask
+// again.
+func (r *TenantReconciler) proveAccess(ctx context.Context, rollup *status.Rollup) (time.Duration, error) {
+	grant := rollup.Snapshot.Grant
+	if grant == nil || !rollup.Complete() {
+		return 0, nil
+	}
+	review, what := accessReview(grant)
+	if review != nil {
+		if err := r.Client.Create(ctx, review); err != nil {
+			return 0, fmt.Errorf("reviewing access: %w", err)
+		}
+		if !review.Status.Allowed {
+			rollup.Unproven = what + " is not in force yet"
+			return reviewAgain, nil
+		}
+	}
+	r.Ledger.GrantVerified(rollup.Tenant.Name, grant)
+	return 0, nil
+}
+
+// reviewAgain is how long to wait before access is reviewed again.
+const reviewAgain = 500 * time.Millisecond

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Generates what is generated, into place:
+#
+#   hack/generate.sh code        deep copies and apply-configurations of the API types
+#   hack/generate.sh manifests   CRDs, and the operator's ClusterRole from the +kubebuilder:rbac markers
+#   hack/generate.sh docs        the API reference
+#   hack/generate.sh paths       prints the paths of all of it, for hack/verify/generated.sh
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+header=headerFile=hack/boilerplate.go.txt
+stamp=$(mktemp)
+trap 'rm -f "$stamp"' EXIT
+
+# The generators forget the files of types that are gone: those that they didn't write just now.
+forget() {
+  find "$1" -type f ! -newer "$stamp" -delete
+}
+
+code() {
+  local bin
+  bin=$(hack/tools/build.sh controller-gen)
+  "$bin/controller-gen" "object:$header" "applyconfiguration:$header" paths=./api/...
+  forget internal/applyconfig
+}
+
+manifests() {
+  local bin dir packages=()
+  bin=$(hack/tools/build.sh controller-gen)
+  "$bin/controller-gen" crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+  forget config/crd/bases
+  for dir in internal controllers; do
+    if [ -d "$dir" ]; then packages+=("paths=./$dir/..."); fi
+  done
+  "$bin/controller-gen" rbac:roleName=bulkhead "${packages[@]}" output:rbac:artifacts:config=config/rbac
+}
+
+docs() {
+  local bin
+  bin=$(hack/tools/build.sh crd-ref-docs)
+  mkdir -p docs/reference
+  "$bin/crd-ref-docs" --log-level=ERROR --source-path=api/v1alpha1 --config=hack/docs/config.yaml \
+    --renderer=markdown --output-path=docs/reference/api.md
+}
+
+paths() {
+  printf '%s\n' api internal/applyconfig config/crd/bases config/rbac/role.yaml docs/reference
+}
+
+for what in "${@:-all}"; do
+  case $what in
+    all) code; manifests; docs ;;
+    code | manifests | docs | paths) "$what" ;;
+    *) echo "generate: don't know $what (code, manifests, docs or paths)" >&2; exit 2 ;;
+  esac
+done

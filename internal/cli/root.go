@@ -1,0 +1,55 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+// Package cli is the command line: thin subcommands over the packages that do the work.
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+)
+
+// Version is the version of the build; the Makefile sets it.
+var Version = "dev"
+
+// Execute runs the command line and returns its error, which has been printed.
+func Execute(ctx context.Context) error { return NewCommand().ExecuteContext(ctx) }
+
+// NewCommand makes the root command.
+func NewCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "bulkhead",
+		Short: "Walled, owned and budgeted namespaces for the teams of a Kubernetes cluster",
+		Long: `Bulkhead is a Kubernetes operator: a platform team writes one Tenant object per team, and Bulkhead turns it
+into namespaces, RBAC, default-deny NetworkPolicies, ResourceQuotas, LimitRanges and Pod Security labels, keeps them
+that way, and reports in status what drifted.`,
+		Version:       Version,
+		SilenceUsage:  true,
+		SilenceErrors: false,
+	}
+	root.AddCommand(newManagerCommand(), newRenderCommand())
+	return root
+}
+
+// newScheme knows every kind that Bulkhead reads or writes.
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	return scheme, v1alpha1.AddToScheme(scheme)
+}

@@ -1,0 +1,317 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/metadata"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/drift"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/metrics"
+)
+
+// fanOut is how many objects of one namespace are written at a time. It only has to cover the walls of one
+// namespace: parallelism across namespaces comes from the controller's workers.
+const fanOut = 8
+
+// Engine applies plans. It is safe for concurrent use, one pass for a namespace at a time.
+type Engine struct {
+	reader   client.Reader
+	scheme   *runtime.Scheme
+	writer   *writer
+	comparer *drift.Comparer
+	journal  *Journal
+	features []feature.Feature
+	now      func() time.Time
+}
+
+// Options are what an Engine needs; all fields are required.
+type Options struct {
+	// Reader reads from the watch cache. It must have the index IndexTenant for cluster-scoped kinds.
+	Reader client.Reader
+	// Metadata writes; its client-side rate limit must be off.
+	Metadata metadata.Interface
+	// Mapper finds the resources of kinds.
+	Mapper meta.RESTMapper
+	// Scheme knows all kinds that the features own.
+	Scheme *runtime.Scheme
+	// Features are the rooms.
+	Features []feature.Feature
+	// Journal is told of deletions by the watches.
+	Journal *Journal
+}
+
+// New makes an engine.
+func New(o Options) (*Engine, error) {
+	comparer, err := drift.NewComparer(o.Scheme)
+	if err != nil {
+		return nil, fmt.Errorf("building the comparer: %w", err)
+	}
+	return &Engine{
+		reader:   o.Reader,
+		scheme:   o.Scheme,
+		writer:   &writer{client: o.Metadata, mapper: o.Mapper},
+		comparer: comparer,
+		journal:  o.Journal,
+		features: o.Features,
+		now:      time.Now,
+	}, nil
+}
+
+// Pass says how to run a plan.
+type Pass struct {
+	// Mode is Enforce or Observe. Observe writes nothing, with one exception: access that Bulkhead granted and
+	// that the spec has ended is withdrawn, because a pause of corrections must not prolong access.
+	Mode v1alpha1.DriftMode
+	// Known says that the plan was fully applied before this process started, so that what is missing now was
+	// removed by someone.
+	Known bool
+	// Live is the live Namespace; nil if it doesn't exist, or for the cluster scope of a tenant.
+	Live client.Object
+}
+
+// PlanNamespace renders the plan of a namespace.
+func (e *Engine) PlanNamespace(in Input) (*Plan, error) { return NewPlan(e.features, in) }
+
+// PlanTenant renders the plan of a tenant's cluster scope.
+func (e *Engine) PlanTenant(facts feature.TenantFacts) (*Plan, error) {
+	return NewTenantPlan(e.features, facts)
+}
+
+// Run brings a namespace, or the cluster scope of a tenant, into line with its plan. It never returns early: an
+// object that fails doesn't hide its siblings, and everything that happened is in the outcome.
+func (e *Engine) Run(ctx context.Context, plan *Plan, pass Pass) *Outcome {
+	r := &run{engine: e, plan: plan, pass: pass, outcome: newOutcome(plan), live: map[objectID]client.Object{}}
+	if err := r.read(ctx); err != nil {
+		r.outcome.fail("", fmt.Errorf("reading the cache: %w", err))
+		return r.outcome.finish(plan)
+	}
+	r.closeDoors(ctx)
+	standing := r.namespace(ctx)
+	if standing || pass.Mode == v1alpha1.DriftObserve {
+		standing = r.settleAll(ctx, plan.Walls) && standing
+		r.openDoors(ctx, standing)
+		r.pruneWalls(ctx)
+	}
+	return r.outcome.finish(plan)
+}
+
+// run is one pass over one plan.
+type run struct {
+	engine  *Engine
+	plan    *Plan
+	pass    Pass
+	outcome *Outcome
+	live    map[objectID]client.Object
+}
+
+func (r *run) observing() bool { return r.pass.Mode == v1alpha1.DriftObserve }
+
+// namespace settles the Namespace itself and reports whether walls and doors can be built in it.
+func (r *run) namespace(ctx context.Context) bool {
+	intent := r.plan.Namespace
+	if intent == nil {
+		return true
+	}
+	if r.pass.Live != nil {
+		r.live[intent.id()] = r.pass.Live
+		intent = r.keepLabelsOfFailedRooms(intent)
+	}
+	result := r.settle(ctx, intent)
+	r.outcome.record(result)
+	r.outcome.Created = r.pass.Live == nil && result.written
+	return result.err == nil && !result.open()
+}
+
+// keepLabelsOfFailedRooms adds to the intent what we own on the live Namespace and no room rendered this time,
+// if a room failed: what it contributed before must stay, and only the room knows what that was.
+func (r *run) keepLabelsOfFailedRooms(intent *Intent) *Intent {
+	if len(r.plan.failedRooms()) == 0 {
+		return intent
+	}
+	labels, annotations := intent.Object.GetLabels(), intent.Object.GetAnnotations()
+	delete(annotations, v1alpha1.AnnotationIntent)
+	for key, value := range r.pass.Live.GetLabels() {
+		if _, set := labels[key]; !set && drift.OwnsLabel(r.pass.Live, v1alpha1.FieldManager, key) {
+			labels[key] = value
+		}
+	}
+	for key, value := range r.pass.Live.GetAnnotations() {
+		if _, set := annotations[key]; !set && key != v1alpha1.AnnotationIntent &&
+			drift.OwnsAnnotation(r.pass.Live, v1alpha1.FieldManager, key) {
+			annotations[key] = value
+		}
+	}
+	return newNamespaceIntent(intent.Key.Name, labels, annotations)
+}
+
+// openDoors settles the doors if all walls stand; otherwise access that isn't there yet must wait.
+func (r *run) openDoors(ctx context.Context, standing bool) {
+	if standing || r.observing() {
+		r.settleAll(ctx, r.plan.Doors)
+		return
+	}
+	for _, door := range r.plan.Doors {
+		r.outcome.wait(door, "waits until all walls of namespace "+r.plan.Name+" stand")
+	}
+}
+
+// settleAll settles independent objects with bounded parallelism and reports whether all of them stand.
+func (r *run) settleAll(ctx context.Context, intents []*Intent) bool {
+	results := make([]result, len(intents))
+	slots := make(chan struct{}, fanOut)
+	done := make(chan struct{})
+	for i, intent := range intents {
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots; done <- struct{}{} }()
+			results[i] = r.settle(ctx, intent)
+		}()
+	}
+	for range intents {
+		<-done
+	}
+	standing := true
+	for _, result := range results {
+		r.outcome.record(result)
+		standing = standing && result.err == nil && !result.open()
+	}
+	return standing
+}
+
+// result is what became of one intent.
+type result struct {
+	intent *Intent
+	// live is the object as the cache shows it, or nil.
+	live client.Object
+	// lagging says that the cache doesn't show our own last write yet.
+	lagging bool
+	// written says that the API server was told to change the object, and did.
+	written bool
+	// version is the resource version after the write.
+	version string
+	// drift is set if the object had drifted, or differs and is only observed.
+	drift *v1alpha1.DriftItem
+	// unchecked says that err is a failed comparison.
+	unchecked bool
+	err       error
+}
+
+// open reports whether the object still differs from its intent.
+func (r *result) open() bool { return r.drift != nil && r.drift.Action != v1alpha1.DriftCorrected }
+
+// settle judges one object and, in mode Enforce, corrects it.
+func (r *run) settle(ctx context.Context, intent *Intent) result {
+	res := result{intent: intent, live: r.live[intent.id()]}
+	j, err := r.engine.judge(intent, res.live, r.pass.Known)
+	if err != nil {
+		res.err = fmt.Errorf("comparing %s: %w", intent, err)
+		res.unchecked = true
+		return res
+	}
+	res.lagging = j.verdict == lagging
+	if j.verdict == settled || j.verdict == lagging {
+		return res
+	}
+	if r.observing() || j.verdict == unmovable || j.verdict == drifted {
+		item := j.item(intent, res.live, r.engine.now())
+		item.Action = v1alpha1.DriftReported
+		res.drift = &item
+	}
+	if j.verdict == unmovable {
+		res.drift.Action = v1alpha1.DriftFailed
+		return res
+	}
+	if r.observing() {
+		return res
+	}
+	start := r.engine.now()
+	written, err := r.engine.correct(ctx, intent, res.live, j)
+	res.err = err
+	if err == nil {
+		res.written, res.version = true, written.ResourceVersion
+	}
+	if res.drift != nil {
+		metrics.DriftDetected(intent.GVK.Kind, res.drift.Type)
+		metrics.DriftCorrected(intent.GVK.Kind, err, r.engine.now().Sub(start))
+		res.drift.Action = v1alpha1.DriftCorrected
+		if err != nil {
+			res.drift.Action = v1alpha1.DriftFailed
+		}
+	}
+	return res
+}
+
+// correct writes what differs, and no more.
+func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object, j judgement) (*metav1.PartialObjectMetadata, error) {
+	id := intent.id()
+	if live != nil && j.immutable() {
+		if err := e.remove(ctx, id, live); err != nil {
+			return nil, err
+		}
+		live = nil
+	}
+	if live != nil {
+		if pointers := j.difference.InjectedPointers(); len(pointers) > 0 {
+			patched, err := e.writer.removePaths(ctx, id, live.GetResourceVersion(), pointers)
+			if err != nil {
+				return nil, err
+			}
+			if j.difference.OnlyInjected() {
+				e.journal.put(id, entry{uid: patched.UID, version: patched.ResourceVersion, hash: intent.Hash})
+				return patched, nil
+			}
+		}
+	}
+	applied, err := e.writer.apply(ctx, intent)
+	if err != nil {
+		return nil, err
+	}
+	futile := live != nil && live.GetResourceVersion() == applied.ResourceVersion
+	e.journal.put(id, entry{uid: applied.UID, version: applied.ResourceVersion, hash: intent.Hash, futile: futile})
+	return applied, nil
+}
+
+// remove deletes a live object and notes that it was us.
+func (e *Engine) remove(ctx context.Context, id objectID, live client.Object) error {
+	err := e.writer.delete(ctx, id, live.GetUID())
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	e.journal.put(id, entry{uid: live.GetUID(), deleted: true})
+	return nil
+}
+
+// Gone tells the engine that a watch reported the deletion of an object.
+func (e *Engine) Gone(gvk schema.GroupVersionKind, object client.Object) {
+	e.journal.gone(objectID{gvk: gvk, key: client.ObjectKeyFromObject(object)}, object.GetResourceVersion())
+}
+
+// GoneNamespace tells the engine that a Namespace is gone with all that was in it.
+func (e *Engine) GoneNamespace(object client.Object) {
+	e.journal.forgetContent(object.GetName())
+	e.Gone(namespaceGVK, object)
+}
+
+func seconds(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }

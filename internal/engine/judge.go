@@ -1,0 +1,149 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package engine
+
+import (
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/drift"
+	"github.com/bulkhead-dev/bulkhead/internal/metrics"
+)
+
+// verdict says how a live object stands to its intent.
+type verdict int
+
+const (
+	// settled: the object meets the intent.
+	settled verdict = iota
+	// lagging: we wrote the intent and the cache doesn't show it yet. Judging now would find phantom drift.
+	lagging
+	// outdated: the object is missing or differs because the intent is newer (a new spec, a new operator).
+	outdated
+	// drifted: the object met this very intent once and doesn't any more.
+	drifted
+	// unmovable: the intent was applied and the API server changed nothing, yet they differ.
+	unmovable
+)
+
+// judgement is the verdict on one object and what it rests on.
+type judgement struct {
+	verdict verdict
+	// missing says that there is no live object.
+	missing bool
+	// difference is empty if missing.
+	difference drift.Difference
+}
+
+// judge compares an intent with the live object from the cache; live is nil if there is none. known says that
+// the object was in place before this process started, so that its absence is drift and not yet-to-do.
+func (e *Engine) judge(intent *Intent, live client.Object, known bool) (judgement, error) {
+	past, written := e.journal.get(intent.id())
+	if live == nil {
+		return judgeMissing(intent, past, written, known), nil
+	}
+	if past.deleted && past.uid == live.GetUID() {
+		return judgement{verdict: lagging}, nil // the cache doesn't show our own deletion yet
+	}
+	if written && past.version != "" && older(live.GetResourceVersion(), past.version) {
+		if past.hash == intent.Hash {
+			return judgement{verdict: lagging}, nil
+		}
+		return judgement{verdict: outdated}, nil
+	}
+	same := written && past.uid == live.GetUID() && past.version == live.GetResourceVersion() && past.hash == intent.Hash
+	if same && past.settled {
+		return judgement{verdict: settled}, nil
+	}
+	start := time.Now()
+	difference, err := e.comparer.Compare(intent.Object, live)
+	metrics.Compared(intent.GVK.Kind, time.Since(start))
+	if err != nil {
+		return judgement{}, err
+	}
+	j := judgement{difference: difference}
+	switch {
+	case difference.Empty():
+		e.journal.put(intent.id(), entry{uid: live.GetUID(), version: live.GetResourceVersion(), hash: intent.Hash, settled: true})
+	case same && past.futile:
+		j.verdict = unmovable
+	case isDrift(intent, live, written || known):
+		j.verdict = drifted
+	default:
+		j.verdict = outdated
+	}
+	return j, nil
+}
+
+func judgeMissing(intent *Intent, past entry, written, known bool) judgement {
+	switch {
+	case written && past.version != "" && !past.deleted:
+		if past.hash == intent.Hash {
+			return judgement{verdict: lagging, missing: true}
+		}
+		return judgement{verdict: outdated, missing: true}
+	case past.deleted:
+		return judgement{verdict: outdated, missing: true} // we deleted it ourselves, to replace it
+	case written || known:
+		return judgement{verdict: drifted, missing: true}
+	default:
+		return judgement{verdict: outdated, missing: true}
+	}
+}
+
+// isDrift tells drift from spec lag. An object that carries the hash of this very intent met it once. One with
+// another hash is of an older spec or operator, if the annotation is still ours; if it isn't, someone changed it.
+// An object that never was ours is drift only where ours had been.
+func isDrift(intent *Intent, live client.Object, known bool) bool {
+	hash := live.GetAnnotations()[v1alpha1.AnnotationIntent]
+	if hash == intent.Hash {
+		return true
+	}
+	if !drift.AppliedBy(live, v1alpha1.FieldManager) {
+		return known
+	}
+	return hash == "" || !drift.OwnsAnnotation(live, v1alpha1.FieldManager, v1alpha1.AnnotationIntent)
+}
+
+// immutable reports whether the difference can't be applied to the existing object: the role of a binding can
+// only change by deleting it.
+func (j judgement) immutable() bool {
+	for _, path := range j.difference.Paths() {
+		if path == "roleRef" || strings.HasPrefix(path, "roleRef.") {
+			return true
+		}
+	}
+	return false
+}
+
+// item describes the judgement for status and events.
+func (j judgement) item(intent *Intent, live client.Object, now time.Time) v1alpha1.DriftItem {
+	item := v1alpha1.DriftItem{Object: intent.reference(), FirstSeen: seconds(now)}
+	if j.missing {
+		item.Type = v1alpha1.DriftObjectMissing
+		item.Severity = drift.MissingSeverity(intent.GVK)
+		return item
+	}
+	paths := j.difference.Paths()
+	item.Type = j.difference.Type()
+	item.Severity = drift.Severity(intent.GVK, j.difference)
+	item.PathCount = int32(len(paths)) //nolint:gosec // a few hundred at most
+	item.Paths = paths[:min(len(paths), v1alpha1.MaxDriftPaths)]
+	if live != nil {
+		item.Manager = drift.Attribute(live, j.difference, v1alpha1.FieldManager).Manager
+	}
+	return item
+}

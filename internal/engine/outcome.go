@@ -1,0 +1,247 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
+)
+
+// Outcome is what became of one pass over a namespace, or over the cluster scope of a tenant.
+type Outcome struct {
+	// Tenant and Namespace say of what; Namespace is empty for the cluster scope.
+	Tenant, Namespace string
+	// Conditions are the states of the features in this namespace, in the order of the registry.
+	Conditions []Condition
+	// Open are the differences that remain.
+	Open []v1alpha1.DriftItem
+	// Corrected are the differences that this pass corrected.
+	Corrected []v1alpha1.DriftItem
+	// Created says that this pass created the Namespace.
+	Created bool
+	// Withdrawn are the names of bindings that this pass deleted because the spec no longer grants them.
+	Withdrawn []string
+	// Grant is the last binding that this pass wrote; nil if none.
+	Grant *Grant
+	// CheckFailed says why a comparison with intent could not be made; empty if all could.
+	CheckFailed string
+	// OpenBySpec are sentences that say which walls the spec itself turns off.
+	OpenBySpec []string
+	// Err joins all errors of the pass; it asks for a retry.
+	Err error
+
+	waiting   []waiting
+	rooms     map[string]*roomState
+	observers map[string]feature.Observer
+}
+
+// Grant is a binding that was written.
+type Grant struct {
+	// Namespace and Name are the RoleBinding's.
+	Namespace, Name string
+	// Binding is what was applied. It is shared: don't change it.
+	Binding *unstructured.Unstructured
+}
+
+// Condition is the state of one feature in one namespace.
+type Condition struct {
+	Type    string
+	Status  metav1.ConditionStatus
+	Reason  string
+	Message string
+}
+
+type waiting struct{ room, message string }
+
+// roomState collects what happened to the objects of one room.
+type roomState struct {
+	problems []problem
+	pending  []string
+	observed int
+}
+
+type problem struct{ reason, message string }
+
+func newOutcome(plan *Plan) *Outcome {
+	o := &Outcome{Tenant: plan.Tenant, Namespace: plan.Name, OpenBySpec: plan.OpenBySpec,
+		rooms: map[string]*roomState{}, observers: map[string]feature.Observer{}}
+	for _, room := range plan.Rooms {
+		state := &roomState{}
+		if room.Err != nil {
+			state.problems = append(state.problems, problem{v1alpha1.ReasonInvalidPolicy, room.Err.Error()})
+		}
+		for _, finding := range room.Findings {
+			if finding.Reason == v1alpha1.ReasonPending {
+				state.pending = append(state.pending, finding.Message)
+				continue
+			}
+			state.problems = append(state.problems, problem{finding.Reason, finding.Message})
+		}
+		o.rooms[room.Name] = state
+		if room.Observe != nil {
+			o.observers[room.Name] = room.Observe
+		}
+	}
+	o.rooms[""] = &roomState{}
+	return o
+}
+
+func (o *Outcome) room(name string) *roomState {
+	if state, ok := o.rooms[name]; ok {
+		return state
+	}
+	return o.rooms[""]
+}
+
+// fail notes an error that concerns a room, or the namespace itself if the name is empty.
+func (o *Outcome) fail(room string, err error) {
+	o.Err = errors.Join(o.Err, err)
+	state := o.room(room)
+	state.problems = append(state.problems, problem{v1alpha1.ReasonApplyFailed, plain(err)})
+}
+
+// wait notes that an object isn't applied yet.
+func (o *Outcome) wait(intent *Intent, why string) {
+	o.waiting = append(o.waiting, waiting{intent.Feature, intent.String() + " " + why})
+}
+
+// record notes what became of one intent.
+func (o *Outcome) record(r result) {
+	state := o.room(r.intent.Feature)
+	if r.drift != nil {
+		switch {
+		case r.drift.Action == v1alpha1.DriftCorrected:
+			o.Corrected = append(o.Corrected, *r.drift)
+		default:
+			o.Open = append(o.Open, *r.drift)
+			state.observed++
+		}
+	}
+	if r.drift != nil && r.drift.Action == v1alpha1.DriftFailed && r.err == nil {
+		state.problems = append(state.problems, problem{v1alpha1.ReasonApplyFailed,
+			r.intent.String() + " keeps differing from what was applied in " + strings.Join(r.drift.Paths, ", ")})
+	}
+	if r.unchecked && o.CheckFailed == "" {
+		o.CheckFailed = plain(r.err)
+	}
+	if r.err != nil {
+		o.Err = errors.Join(o.Err, r.err)
+		if pending := terminating(r.err); pending {
+			state.pending = append(state.pending, "namespace "+r.intent.Key.Namespace+" is being deleted")
+		} else {
+			state.problems = append(state.problems, classify(r.intent, r.err))
+		}
+	}
+	if r.written && isDoor(r.intent.GVK) && r.intent.Key.Namespace != "" {
+		o.Grant = &Grant{Namespace: r.intent.Key.Namespace, Name: r.intent.Key.Name, Binding: r.intent.Object}
+	}
+	o.observe(r, state)
+}
+
+// observe asks the room whether an applied object has come to life.
+func (o *Outcome) observe(r result, state *roomState) {
+	observer, ok := o.observers[r.intent.Feature]
+	if !ok || r.err != nil || r.open() {
+		return
+	}
+	if r.live == nil || r.lagging || r.written {
+		state.pending = append(state.pending, r.intent.String()+" is written and not in force yet")
+		return
+	}
+	if finding := observer.Observe(r.live); finding != nil {
+		state.pending = append(state.pending, finding.Message)
+	}
+}
+
+// finish turns what was collected into conditions.
+func (o *Outcome) finish(plan *Plan) *Outcome {
+	for _, w := range o.waiting {
+		state := o.room(w.room)
+		state.pending = append(state.pending, w.message)
+	}
+	o.Conditions = append(o.Conditions, o.rooms[""].condition(v1alpha1.ConditionNamespacesReady))
+	for _, room := range plan.Rooms {
+		o.Conditions = append(o.Conditions, o.rooms[room.Name].condition(room.Condition))
+	}
+	slices.SortFunc(o.Open, CompareItems)
+	slices.SortFunc(o.Corrected, CompareItems)
+	return o
+}
+
+func (s *roomState) condition(conditionType string) Condition {
+	switch {
+	case len(s.problems) > 0:
+		slices.SortFunc(s.problems, func(a, b problem) int {
+			return cmp.Or(cmp.Compare(a.reason, b.reason), cmp.Compare(a.message, b.message))
+		})
+		messages := make([]string, 0, len(s.problems))
+		for _, p := range s.problems {
+			messages = append(messages, p.message)
+		}
+		return Condition{conditionType, metav1.ConditionFalse, s.problems[0].reason, strings.Join(messages, "; ")}
+	case len(s.pending) > 0:
+		slices.Sort(s.pending)
+		return Condition{conditionType, metav1.ConditionFalse, v1alpha1.ReasonPending, strings.Join(slices.Compact(s.pending), "; ")}
+	case s.observed > 0:
+		return Condition{conditionType, metav1.ConditionUnknown, v1alpha1.ReasonObserved, fmt.Sprintf("%d objects differ and are left as they are", s.observed)}
+	default:
+		return Condition{conditionType, metav1.ConditionTrue, v1alpha1.ReasonApplied, ""}
+	}
+}
+
+// classify turns an error of the API server into a reason and a sentence.
+func classify(intent *Intent, err error) problem {
+	if isDoor(intent.GVK) && apierrors.IsForbidden(err) {
+		role, _, _ := unstructured.NestedString(intent.Object.Object, "roleRef", "name")
+		return problem{v1alpha1.ReasonBindForbidden, fmt.Sprintf(
+			"%s: the operator may not bind ClusterRole %q; name it in the ClusterRole bulkhead-bindable-roles, or ask for another role", intent, role)}
+	}
+	return problem{v1alpha1.ReasonApplyFailed, plain(err)}
+}
+
+// terminating reports whether a write was refused because the namespace is being deleted.
+func terminating(err error) bool {
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}
+
+// plain is the text of an error on one line, cut to what a condition can hold.
+func plain(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	return text[:min(len(text), v1alpha1.MaxMessageLength/2)]
+}
+
+var severityOrder = []v1alpha1.Severity{
+	v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityInfo,
+}
+
+// CompareItems orders drift items: the gravest first, then by object.
+func CompareItems(a, b v1alpha1.DriftItem) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(severityOrder, a.Severity), slices.Index(severityOrder, b.Severity)),
+		cmp.Compare(a.Object.Namespace, b.Object.Namespace),
+		cmp.Compare(a.Object.Kind, b.Object.Kind),
+		cmp.Compare(a.Object.Name, b.Object.Name),
+		cmp.Compare(a.Type, b.Type),
+	)
+}

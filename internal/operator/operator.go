@@ -1,0 +1,168 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+// Package operator puts the operator together: caches, controllers, health and metrics.
+package operator
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/bulkhead-dev/bulkhead/controllers"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/facts"
+	"github.com/bulkhead-dev/bulkhead/internal/features"
+	"github.com/bulkhead-dev/bulkhead/internal/status"
+)
+
+// Options are the operator's settings. Scheme and Facts are required; the zero value of the rest is usable.
+type Options struct {
+	// Scheme knows every kind that the operator reads or writes.
+	Scheme *runtime.Scheme
+	// Facts are what is the same for all tenants.
+	Facts facts.Options
+	// LeaderElect makes several replicas agree on one that works.
+	LeaderElect bool
+	// MetricsAddress and HealthAddress are host:port; "0" serves nothing.
+	MetricsAddress, HealthAddress string
+	// MetricsInsecure serves metrics over plain HTTP, to anyone.
+	MetricsInsecure bool
+	// NamespaceWorkers and TenantWorkers bound how many namespaces and tenants are worked on at a time.
+	NamespaceWorkers, TenantWorkers int
+	// SkipNameValidation lets several operators run in one process, one after another. For tests.
+	SkipNameValidation bool
+}
+
+// Bind makes flags of the options.
+func (o *Options) Bind(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "Let several replicas agree on one that works.")
+	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 serves none.")
+	flags.BoolVar(&o.MetricsInsecure, "metrics-insecure", false, "Serve metrics over plain HTTP without authentication.")
+	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 serves none.")
+	flags.IntVar(&o.NamespaceWorkers, "namespace-workers", 16, "Namespaces that are worked on at a time.")
+	flags.IntVar(&o.TenantWorkers, "tenant-workers", 4, "Tenants that are worked on at a time.")
+}
+
+// Run runs the operator until the context ends.
+func Run(ctx context.Context, cfg *rest.Config, o Options) error {
+	mgr, err := New(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("running the operator: %w", err)
+	}
+	return nil
+}
+
+// New makes a manager with all controllers, ready to start.
+func New(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager, error) {
+	cfg = rest.CopyConfig(cfg)
+	// The API server's Priority and Fairness shares its capacity better than a client that slows itself down.
+	cfg.QPS = -1
+	grace := 20 * time.Second
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme:                        o.Scheme,
+		Cache:                         cacheOptions(),
+		LeaderElection:                o.LeaderElect,
+		LeaderElectionID:              "bulkhead.tenancy.bulkhead.dev",
+		LeaderElectionNamespace:       o.Facts.OperatorNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		HealthProbeBindAddress:        o.HealthAddress,
+		Metrics:                       o.metrics(),
+		GracefulShutdownTimeout:       &grace,
+		Controller:                    controllerConfig(o),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	if err := controllers.Index(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, err
+	}
+	if err := setup(mgr, cfg, o); err != nil {
+		return nil, err
+	}
+	if err := warm(ctx, mgr); err != nil {
+		return nil, err
+	}
+	return mgr, health(mgr)
+}
+
+func (o *Options) metrics() metricsserver.Options {
+	m := metricsserver.Options{BindAddress: o.MetricsAddress, SecureServing: !o.MetricsInsecure}
+	if m.SecureServing {
+		m.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return m
+}
+
+func setup(mgr ctrl.Manager, cfg *rest.Config, o Options) error {
+	writer, err := metadata.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("making the metadata client: %w", err)
+	}
+	rooms := features.All()
+	e, err := engine.New(engine.Options{
+		Reader: mgr.GetCache(), Metadata: writer, Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme(),
+		Features: rooms, Journal: engine.NewJournal(),
+	})
+	if err != nil {
+		return err
+	}
+	reader := facts.NewReader(mgr.GetCache(), o.Facts)
+	ledger := status.NewLedger()
+	recorder := mgr.GetEventRecorder("bulkhead")
+	tenants := &controllers.TenantReconciler{
+		Client: mgr.GetClient(), Facts: reader, Engine: e, Ledger: ledger,
+		Writer: status.NewWriter(mgr.GetClient()), Events: recorder, Features: rooms,
+	}
+	if err := tenants.SetupWithManager(mgr, max(o.TenantWorkers, 1)); err != nil {
+		return fmt.Errorf("setting up the tenant controller: %w", err)
+	}
+	namespaces := &controllers.NamespaceReconciler{
+		Cache: mgr.GetCache(), Facts: reader, Engine: e, Ledger: ledger, Events: recorder, Features: rooms,
+	}
+	if err := namespaces.SetupWithManager(mgr, max(o.NamespaceWorkers, 1)); err != nil {
+		return fmt.Errorf("setting up the namespace controller: %w", err)
+	}
+	return nil
+}
+
+// health serves /healthz, which says that the process answers, and /readyz, which says that its caches are filled.
+func health(mgr ctrl.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("adding the health check: %w", err)
+	}
+	synced := func(req *http.Request) error {
+		ctx, cancel := context.WithTimeout(req.Context(), time.Second)
+		defer cancel()
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return fmt.Errorf("caches are not filled yet")
+		}
+		return nil
+	}
+	if err := mgr.AddReadyzCheck("caches", synced); err != nil {
+		return fmt.Errorf("adding the readiness check: %w", err)
+	}
+	return nil
+}
