@@ -19,9 +19,10 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
 )
 
 // cluster is what the operator runs against: a control plane of its own, or a cluster of the caller.

@@ -20,9 +20,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
+
 	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane/child"
-	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 const (

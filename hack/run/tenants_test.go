@@ -17,8 +17,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
 
 func tenant(name string, conditions ...metav1.Condition) v1alpha1.Tenant {

@@ -15,6 +15,7 @@
 package metrics
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,8 +63,12 @@ var (
 	}, []string{"kind"})
 )
 
-// Register adds the metrics to controller-runtime's registry. Call it once.
-func Register() {
+// Register adds the metrics to controller-runtime's registry, once.
+func Register() { once.Do(register) }
+
+var once sync.Once
+
+func register() {
 	ctrlmetrics.Registry.MustRegister(tenantCondition, tenantNamespaces, driftOpen, driftDetected,
 		driftCorrections, driftCorrection, applyRequests, compareSeconds)
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
+	"github.com/bulkhead-dev/bulkhead/internal/metrics"
 	"github.com/bulkhead-dev/bulkhead/internal/status"
 )
 
@@ -77,6 +78,7 @@ func Run(ctx context.Context, cfg *rest.Config, o Options) error {
 
 // New makes a manager with all controllers, ready to start.
 func New(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager, error) {
+	metrics.Register()
 	cfg = rest.CopyConfig(cfg)
 	// The API server's Priority and Fairness shares its capacity better than a client that slows itself down.
 	cfg.QPS = -1

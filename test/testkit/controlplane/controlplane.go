@@ -27,8 +27,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane/child"
 	"k8s.io/client-go/rest"
+
+	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane/child"
 )
 
 const (

@@ -19,7 +19,6 @@ import (
 	"net"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
@@ -98,13 +97,14 @@ func (cp *ControlPlane) poll(ctx context.Context, what string, check func(contex
 		if ctx.Err() == nil {
 			last = err
 		}
-		if apierrors.IsUnauthorized(err) {
-			return false, err
-		}
 		return err == nil, nil
 	})
 	if err == nil {
 		return nil
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		// The caller gave up: that is no fault to look for in the logs.
+		return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("waiting for %s: %w", what, errors.Join(context.Cause(ctx), last, cp.tails()))
