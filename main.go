@@ -16,13 +16,11 @@ package main
 import (
 	"os"
 
-	ctrl "sigs.k8s.io/controller-runtime"
-
 	"github.com/bulkhead-dev/bulkhead/internal/cli"
 )
 
 func main() {
-	if err := cli.Execute(ctrl.SetupSignalHandler()); err != nil {
+	if err := cli.Execute(); err != nil {
 		os.Exit(1)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
@@ -107,14 +108,15 @@ func (r *NamespaceReconciler) record(view *facts.Namespace, name string, report 
 // ensure makes the namespace what the holder's spec says.
 func (r *NamespaceReconciler) ensure(ctx context.Context, view *facts.Namespace, name string) (ctrl.Result, error) {
 	tenant := view.Tenant
+	if !controllerutil.ContainsFinalizer(tenant, v1alpha1.Finalizer) {
+		return ctrl.Result{}, nil // a Tenant that could vanish unnoticed gets nothing; its finalizer brings us back
+	}
 	input, expiry, err := r.Facts.Of(ctx, tenant, name)
+	if reason, known := policyReason(err); known {
+		return r.unplanned(ctx, view, name, status.Report{Reason: reason, Message: "can't be planned: " + err.Error()})
+	}
 	if err != nil {
-		reason, known := policyReason(err)
-		if !known {
-			return ctrl.Result{}, err
-		}
-		r.record(view, name, status.Report{State: status.Unplanned, Reason: reason, Message: "can't be planned: " + err.Error()})
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, err
 	}
 	plan, err := r.Engine.PlanNamespace(engine.NamespaceInput(input, facts.Spec(tenant, name)))
 	if err != nil {
@@ -127,6 +129,21 @@ func (r *NamespaceReconciler) ensure(ctx context.Context, view *facts.Namespace,
 	outcome := r.Engine.Run(ctx, plan, pass)
 	r.record(view, name, status.Report{State: status.Applied, Outcome: outcome})
 	announce(r.Events, tenant, outcome)
+	return ctrl.Result{RequeueAfter: until(expiry)}, outcome.Err
+}
+
+// unplanned leaves a namespace whose policy can't be told as it is, but for access that the spec has ended: that
+// doesn't depend on the policy.
+func (r *NamespaceReconciler) unplanned(ctx context.Context, view *facts.Namespace, name string, report status.Report) (ctrl.Result, error) {
+	report.State = status.Unplanned
+	r.record(view, name, report)
+	members, expiry := facts.Members(view.Tenant, name, time.Now())
+	plan, err := r.Engine.PlanNamespace(engine.Input{Facts: feature.Facts{Tenant: view.Tenant.Name, Namespace: name, Members: members}})
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("planning the access to namespace %s: %w", name, err)
+	}
+	outcome := r.Engine.Withdraw(ctx, plan)
+	announce(r.Events, view.Tenant, outcome)
 	return ctrl.Result{RequeueAfter: until(expiry)}, outcome.Err
 }
 
@@ -144,6 +161,7 @@ func (r *NamespaceReconciler) leave(ctx context.Context, view *facts.Namespace, 
 		return r.Engine.DeleteNamespace(ctx, view.Live)
 	}
 	if err := r.Engine.Release(ctx, view.Tenant.Name, view.Live); err != nil {
+		r.record(view, name, status.Report{State: status.Leaving, Reason: v1alpha1.ReasonApplyFailed, Message: "can't be released: " + err.Error()})
 		return fmt.Errorf("releasing namespace %s: %w", name, err)
 	}
 	r.Events.Eventf(view.Tenant, view.Live, corev1.EventTypeNormal, v1alpha1.EventNamespaceReleased, "Release",

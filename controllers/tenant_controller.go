@@ -10,6 +10,8 @@
 // See the License for the specific language governing permissions and
 // limitations under the License.
 
+// Package controllers holds the reconcilers. They are thin: they decide when, ask facts what is so, let the engine
+// do it, and put what happened into the ledger. Nothing is rendered here.
 package controllers
 
 import (
@@ -91,14 +93,14 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 		}
 		return ctrl.Result{}, fmt.Errorf("reading tenant: %w", err)
 	}
+	if tenant.DeletionTimestamp != nil {
+		return r.finalize(ctx, status.Rollup{Tenant: tenant, Now: time.Now()})
+	}
 	held, conflicts, err := r.Facts.Held(ctx, tenant)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	rollup := status.Rollup{Tenant: tenant, Held: held, Conflicts: conflicts, Now: time.Now()}
-	if tenant.DeletionTimestamp != nil {
-		return r.finalize(ctx, rollup)
-	}
 	if err := r.ensureFinalizer(ctx, tenant); err != nil {
 		return ctrl.Result{}, err
 	}

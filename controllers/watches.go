@@ -15,6 +15,7 @@ package controllers
 import (
 	"context"
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -91,10 +92,14 @@ func quotaChanged() predicate.Predicate {
 	}}
 }
 
-// specChanged lets pass what changes the work of a Tenant: a new spec, or its deletion, which both bump the
-// generation. Status, which we write ourselves, doesn't.
+// specChanged lets pass what changes the work of a Tenant or TenantClass: a new spec or its deletion, which both bump
+// the generation; an annotation (which class is the default); and our finalizer, before which nothing is done.
+// Status, which we write ourselves, changes none of them.
 func specChanged() predicate.Predicate {
-	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+	finalizers := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return !slices.Equal(e.ObjectOld.GetFinalizers(), e.ObjectNew.GetFinalizers())
+	}}
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, finalizers)
 }
 
 // namespacesOf enqueues the namespaces of a Tenant: those that the spec lists, those that it listed before, and

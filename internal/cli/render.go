@@ -65,7 +65,7 @@ holds, can't be known.`,
 			}
 			intents, problems := in.render(options, time.Now())
 			for _, problem := range problems {
-				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", problem)
+				cmd.PrintErrln("warning:", problem)
 			}
 			return write(cmd.OutOrStdout(), output, intents)
 		},
@@ -90,7 +90,7 @@ func readFiles(stdin io.Reader, files []string) (*input, error) {
 	for _, name := range files {
 		reader := stdin
 		if name != "-" {
-			file, err := os.Open(name) //nolint:gosec // the user names the file
+			file, err := os.Open(name)
 			if err != nil {
 				return nil, fmt.Errorf("reading --filename: %w", err)
 			}

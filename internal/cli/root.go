@@ -14,11 +14,10 @@
 package cli
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
@@ -26,8 +25,8 @@ import (
 // Version is the version of the build; the Makefile sets it.
 var Version = "dev"
 
-// Execute runs the command line and returns its error, which has been printed.
-func Execute(ctx context.Context) error { return NewCommand().ExecuteContext(ctx) }
+// Execute runs the command line until it ends or is interrupted, and returns its error, which has been printed.
+func Execute() error { return NewCommand().ExecuteContext(ctrl.SetupSignalHandler()) }
 
 // NewCommand makes the root command.
 func NewCommand() *cobra.Command {

@@ -14,6 +14,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -248,6 +249,10 @@ func (r *run) settle(ctx context.Context, intent *Intent) result {
 	}
 	start := r.engine.now()
 	written, err := r.engine.correct(ctx, intent, res.live, j)
+	if errors.Is(err, errChangedMeanwhile) {
+		res.drift, res.lagging = nil, true // the watch will bring the newer object, which is then judged
+		return res
+	}
 	res.err = err
 	if err == nil {
 		res.written, res.version = true, written.ResourceVersion
@@ -291,6 +296,17 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 	futile := live != nil && live.GetResourceVersion() == applied.ResourceVersion
 	e.journal.put(id, entry{uid: applied.UID, version: applied.ResourceVersion, hash: intent.Hash, futile: futile})
 	return applied, nil
+}
+
+// Withdraw closes the doors that a plan doesn't have, and does nothing else.
+func (e *Engine) Withdraw(ctx context.Context, plan *Plan) *Outcome {
+	r := &run{engine: e, plan: plan, outcome: newOutcome(plan)}
+	if err := r.read(ctx); err != nil {
+		r.outcome.fail("", fmt.Errorf("reading the cache: %w", err))
+		return r.outcome
+	}
+	r.closeDoors(ctx)
+	return r.outcome
 }
 
 // remove deletes a live object and notes that it was us.

@@ -15,6 +15,7 @@ package engine
 import (
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
@@ -40,6 +41,11 @@ type entry struct {
 	futile bool
 	// deleted says that we deleted the object with this uid.
 	deleted bool
+}
+
+// is reports whether the entry speaks of this very version of the object and of this very intent.
+func (e entry) is(live metav1.Object, intent *Intent) bool {
+	return e.uid == live.GetUID() && e.version == live.GetResourceVersion() && e.hash == intent.Hash
 }
 
 // NewJournal makes an empty journal.

@@ -55,18 +55,8 @@ func (e *Engine) judge(intent *Intent, live client.Object, known bool) (judgemen
 	if live == nil {
 		return judgeMissing(intent, past, written, known), nil
 	}
-	if past.deleted && past.uid == live.GetUID() {
-		return judgement{verdict: lagging}, nil // the cache doesn't show our own deletion yet
-	}
-	if written && past.version != "" && older(live.GetResourceVersion(), past.version) {
-		if past.hash == intent.Hash {
-			return judgement{verdict: lagging}, nil
-		}
-		return judgement{verdict: outdated}, nil
-	}
-	same := written && past.uid == live.GetUID() && past.version == live.GetResourceVersion() && past.hash == intent.Hash
-	if same && past.settled {
-		return judgement{verdict: settled}, nil
+	if j, told := recall(intent, live, past); told {
+		return j, nil
 	}
 	start := time.Now()
 	difference, err := e.comparer.Compare(intent.Object, live)
@@ -78,7 +68,7 @@ func (e *Engine) judge(intent *Intent, live client.Object, known bool) (judgemen
 	switch {
 	case difference.Empty():
 		e.journal.put(intent.id(), entry{uid: live.GetUID(), version: live.GetResourceVersion(), hash: intent.Hash, settled: true})
-	case same && past.futile:
+	case past.futile && past.is(live, intent):
 		j.verdict = unmovable
 	case isDrift(intent, live, written || known):
 		j.verdict = drifted
@@ -86,6 +76,23 @@ func (e *Engine) judge(intent *Intent, live client.Object, known bool) (judgemen
 		j.verdict = outdated
 	}
 	return j, nil
+}
+
+// recall judges from memory alone, if memory is enough: what the cache doesn't show yet, and what was judged before.
+func recall(intent *Intent, live client.Object, past entry) (judgement, bool) {
+	switch {
+	case past.deleted && past.uid == live.GetUID():
+		return judgement{verdict: lagging}, true // the cache doesn't show our own deletion yet
+	case past.version != "" && older(live.GetResourceVersion(), past.version):
+		if past.hash == intent.Hash {
+			return judgement{verdict: lagging}, true
+		}
+		return judgement{verdict: outdated}, true
+	case past.settled && past.is(live, intent):
+		return judgement{verdict: settled}, true
+	default:
+		return judgement{}, false
+	}
 }
 
 func judgeMissing(intent *Intent, past entry, written, known bool) judgement {

@@ -130,12 +130,11 @@ func (o *Outcome) wait(intent *Intent, why string) {
 func (o *Outcome) record(r result) {
 	state := o.room(r.intent.Feature)
 	if r.drift != nil {
-		switch {
-		case r.drift.Action == v1alpha1.DriftCorrected:
-			o.Corrected = append(o.Corrected, *r.drift)
-		default:
+		if r.open() {
 			o.Open = append(o.Open, *r.drift)
 			state.observed++
+		} else {
+			o.Corrected = append(o.Corrected, *r.drift)
 		}
 	}
 	if r.drift != nil && r.drift.Action == v1alpha1.DriftFailed && r.err == nil {

@@ -89,11 +89,12 @@ func NewPlan(features []feature.Feature, in Input) (*Plan, error) {
 	}
 	for _, f := range features {
 		result, err := f.Render(in.Facts)
-		if err := p.add(f, f.Owns(), result, err); err != nil {
-			return nil, err
-		}
-		if err != nil {
+		room := p.enter(f, result, err)
+		if room.Err != nil {
 			continue
+		}
+		if err := p.add(f.Name(), f.Owns(), result); err != nil {
+			return nil, err
 		}
 		if err := merge("feature "+f.Name(), labels, result.Labels); err != nil {
 			return nil, err
@@ -115,27 +116,32 @@ func NewTenantPlan(features []feature.Feature, facts feature.TenantFacts) (*Plan
 			continue
 		}
 		result, err := cluster.RenderTenant(facts)
-		if err := p.add(f, cluster.OwnsCluster(), result, err); err != nil {
+		if room := p.enter(f, result, err); room.Err != nil {
+			continue
+		}
+		if err := p.add(f.Name(), cluster.OwnsCluster(), result); err != nil {
 			return nil, err
 		}
 	}
 	return p, p.check()
 }
 
-// add takes over what a room rendered; an error of rendering marks the room and leaves out its objects.
-func (p *Plan) add(f feature.Feature, owns []schema.GroupVersionKind, result feature.Result, renderErr error) error {
-	room := Room{Name: f.Name(), Condition: f.Condition(), Err: renderErr, Findings: result.Findings}
+// enter notes what a room had to say. An error of rendering marks the room, whose objects are then left out.
+func (p *Plan) enter(f feature.Feature, result feature.Result, err error) Room {
+	room := Room{Name: f.Name(), Condition: f.Condition(), Err: err, Findings: result.Findings}
 	room.Observe, _ = f.(feature.Observer)
 	p.Rooms = append(p.Rooms, room)
-	if renderErr != nil {
-		return nil
-	}
+	return room
+}
+
+// add takes over what a room rendered.
+func (p *Plan) add(room string, owns []schema.GroupVersionKind, result feature.Result) error {
 	p.OpenBySpec = append(p.OpenBySpec, result.OpenBySpec...)
-	walls, err := p.intents(f.Name(), owns, result.Walls)
+	walls, err := p.intents(room, owns, result.Walls)
 	if err != nil {
 		return err
 	}
-	doors, err := p.intents(f.Name(), owns, result.Doors)
+	doors, err := p.intents(room, owns, result.Doors)
 	if err != nil {
 		return err
 	}

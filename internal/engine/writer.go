@@ -15,8 +15,11 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -84,10 +87,22 @@ func (w *writer) removePaths(ctx context.Context, id objectID, version string, p
 	patched, err := resource.Patch(ctx, id.key.Name, types.JSONPatchType, body,
 		metav1.PatchOptions{FieldManager: v1alpha1.FieldManager})
 	metrics.ApplyRequest(id.gvk.Kind, err)
+	if apierrors.IsConflict(err) || apierrors.IsInvalid(err) || isFailedTest(err) {
+		return nil, errChangedMeanwhile
+	}
 	if err != nil {
 		return nil, fmt.Errorf("removing what was added to %s: %w", id, err)
 	}
 	return patched, nil
+}
+
+// errChangedMeanwhile says that an object is no longer the one that was judged.
+var errChangedMeanwhile = errors.New("the object changed since it was judged")
+
+// isFailedTest reports whether the test of a JSON patch failed, which the API server answers with 422 and no reason.
+func isFailedTest(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code == http.StatusUnprocessableEntity
 }
 
 // delete deletes the very object that was judged: another one of the same name is left alone.

@@ -29,15 +29,15 @@ import (
 type State string
 
 const (
-	// Applied: a pass was made; its outcome says the rest.
+	// Applied says that a pass was made; its outcome says the rest.
 	Applied State = "Applied"
-	// Conflicting: the tenant may not have the namespace.
+	// Conflicting says that the tenant may not have the namespace.
 	Conflicting State = "Conflicting"
-	// Terminating: the namespace is being deleted.
+	// Terminating says that the namespace is being deleted.
 	Terminating State = "Terminating"
-	// Leaving: the namespace left the spec, and stays as it is because nothing may be written (Observe).
+	// Leaving says that the namespace left the spec, and stays as it is because nothing may be written (Observe).
 	Leaving State = "Leaving"
-	// Unplanned: the policy of the namespace can't be told, so nothing was done.
+	// Unplanned says that the policy of the namespace can't be told, so nothing was done.
 	Unplanned State = "Unplanned"
 )
 
@@ -58,7 +58,9 @@ type Report struct {
 type Ledger struct {
 	mu      sync.Mutex
 	tenants map[string]*page
-	notify  func(tenant string)
+	// concerned are the tenants with a report, by namespace.
+	concerned map[string]map[string]bool
+	notify    func(tenant string)
 }
 
 // page is what the ledger holds of one tenant.
@@ -71,7 +73,9 @@ type page struct {
 }
 
 // NewLedger makes an empty ledger.
-func NewLedger() *Ledger { return &Ledger{tenants: map[string]*page{}} }
+func NewLedger() *Ledger {
+	return &Ledger{tenants: map[string]*page{}, concerned: map[string]map[string]bool{}}
+}
 
 // Notify sets what is called when there is something new to say of a tenant. Set it before the first report; it
 // must not block and must not call the ledger.
@@ -100,6 +104,10 @@ func (l *Ledger) Record(tenant, namespace string, report Report) {
 		keepFirstSeen(before.Outcome.Open, report.Outcome.Open)
 	}
 	p.reports[namespace] = report
+	if l.concerned[namespace] == nil {
+		l.concerned[namespace] = map[string]bool{}
+	}
+	l.concerned[namespace][tenant] = true
 	news := !known || !same(before, report)
 	if o := report.Outcome; o != nil {
 		p.corrected = append(p.corrected, o.Corrected...)
@@ -133,11 +141,21 @@ func (l *Ledger) RecordCluster(tenant string, outcome *engine.Outcome) {
 func (l *Ledger) Retain(namespace string, tenants ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for name, p := range l.tenants {
-		if _, ok := p.reports[namespace]; ok && !slices.Contains(tenants, name) {
-			delete(p.reports, namespace)
+	for name := range l.concerned[namespace] {
+		if !slices.Contains(tenants, name) {
+			l.drop(namespace, name)
 			l.tell(name)
 		}
+	}
+}
+
+func (l *Ledger) drop(namespace, tenant string) {
+	if p, ok := l.tenants[tenant]; ok {
+		delete(p.reports, namespace)
+	}
+	delete(l.concerned[namespace], tenant)
+	if len(l.concerned[namespace]) == 0 {
+		delete(l.concerned, namespace)
 	}
 }
 
@@ -199,6 +217,11 @@ func (l *Ledger) GrantVerified(tenant string, grant *engine.Grant) {
 func (l *Ledger) Forget(tenant string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if p, ok := l.tenants[tenant]; ok {
+		for namespace := range maps.Clone(p.reports) {
+			l.drop(namespace, tenant)
+		}
+	}
 	delete(l.tenants, tenant)
 }
 

@@ -26,14 +26,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-
-	"github.com/go-logr/logr"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
@@ -121,7 +120,7 @@ func (e *Env) StartOperator(wrap ...func(*rest.Config)) (*RunningOperator, error
 	for _, w := range wrap {
 		w(cfg)
 	}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // the operator outlives the test's setup; Stop ends it
+	ctx, cancel := context.WithCancel(context.Background())
 	mgr, err := operator.New(ctx, cfg, operator.Options{
 		Scheme: e.Scheme, Facts: e.Facts, MetricsAddress: "0", HealthAddress: "0",
 		NamespaceWorkers: 16, TenantWorkers: 4, SkipNameValidation: true,
@@ -161,7 +160,7 @@ func logger(path string) logr.Logger {
 		return logr.Discard()
 	}
 	var out io.Writer
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the developer names the file
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		out = os.Stderr
 	}
