@@ -36,7 +36,7 @@ help: ## Print this help.
 .PHONY: run
 run: build ## Run the operator on a control plane of its own, or on a cluster of yours: make run KUBECONFIG=<file>.
 	@$(WITH_ASSETS) \
-	exec $(GO) run ./hack/run --operator=bin/bulkhead $(RUN_FLAGS)
+	$(GO) build -o bin/run ./hack/run && exec bin/run --operator=bin/bulkhead $(RUN_FLAGS)
 
 # `origin` tells the command line from the environment.
 ifeq ($(origin KUBECONFIG),command line)

@@ -129,7 +129,7 @@ func (r *NamespaceReconciler) ensure(ctx context.Context, view *facts.Namespace,
 	outcome := r.Engine.Run(ctx, plan, pass)
 	r.record(view, name, status.Report{State: status.Applied, Outcome: outcome})
 	announce(r.Events, tenant, outcome)
-	return ctrl.Result{RequeueAfter: until(expiry)}, outcome.Err
+	return ctrl.Result{RequeueAfter: again(outcome, until(expiry))}, outcome.Err
 }
 
 // unplanned leaves a namespace whose policy can't be told as it is, but for access that the spec has ended: that
@@ -188,6 +188,18 @@ func terminating(live *corev1.Namespace) string {
 		}
 	}
 	return "its content is being removed"
+}
+
+// refusedAgain is how long to wait before something that was refused is tried again: nobody tells the operator that
+// the list of roles it may bind got longer.
+const refusedAgain = time.Minute
+
+// again is when to come back: at the next expiry, or sooner to try again what was refused. Zero is never.
+func again(outcome *engine.Outcome, expiry time.Duration) time.Duration {
+	if outcome.Refused && (expiry == 0 || expiry > refusedAgain) {
+		return refusedAgain
+	}
+	return expiry
 }
 
 func until(t time.Time) time.Duration {

@@ -104,12 +104,12 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if err := r.ensureFinalizer(ctx, tenant); err != nil {
 		return ctrl.Result{}, err
 	}
-	expiry, err := r.cluster(ctx, tenant, held)
+	wait, err := r.cluster(ctx, tenant, held)
 	result, publishErr := r.publish(ctx, rollup)
 	if err == nil {
 		err = publishErr
 	}
-	if wait := until(expiry); wait > 0 && (result.RequeueAfter == 0 || wait < result.RequeueAfter) {
+	if wait > 0 && (result.RequeueAfter == 0 || wait < result.RequeueAfter) {
 		result.RequeueAfter = wait
 	}
 	return result, err
@@ -121,18 +121,19 @@ func (r *TenantReconciler) forget(name string) {
 	metrics.ForgetTenant(name)
 }
 
-// cluster brings the tenant's cluster-scoped objects into line and returns when the next member's access ends.
-func (r *TenantReconciler) cluster(ctx context.Context, tenant *v1alpha1.Tenant, held []string) (time.Time, error) {
+// cluster brings the tenant's cluster-scoped objects into line and returns when to come back: when the next member's
+// access ends, or to try again what was refused.
+func (r *TenantReconciler) cluster(ctx context.Context, tenant *v1alpha1.Tenant, held []string) (time.Duration, error) {
 	known, expiry := r.Facts.Tenant(tenant, held)
 	plan, err := r.Engine.PlanTenant(known)
 	if err != nil {
-		return expiry, fmt.Errorf("planning tenant %s: %w", tenant.Name, err)
+		return until(expiry), fmt.Errorf("planning tenant %s: %w", tenant.Name, err)
 	}
 	seen := r.Ledger.Snapshot(tenant.Name).Cluster != nil
 	outcome := r.Engine.Run(ctx, plan, engine.Pass{Mode: status.Mode(tenant), Known: !seen && provisioned(tenant)})
 	r.Ledger.RecordCluster(tenant.Name, outcome)
 	announce(r.Events, tenant, outcome)
-	return expiry, outcome.Err
+	return again(outcome, until(expiry)), outcome.Err
 }
 
 // publish sums up the status and writes it if it says something new.

@@ -48,6 +48,7 @@ type Member struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[^/%]+$`
 	ClusterRoleName string `json:"clusterRoleName,omitempty"`
 
 	// subjects are who gets the role: 1 to 100 Users, Groups or ServiceAccounts.
@@ -55,10 +56,10 @@ type Member struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:XValidation:rule="self.kind in ['User', 'Group', 'ServiceAccount']",message="kind must be User, Group or ServiceAccount"
-	// +kubebuilder:validation:items:XValidation:rule="self.kind == 'ServiceAccount' ? (has(self.__namespace__) && self.__namespace__ != '') : !has(self.__namespace__)",message="namespace must be set for a ServiceAccount, and only for one"
-	// +kubebuilder:validation:items:XValidation:rule="!has(self.apiGroup) || self.apiGroup == (self.kind == 'ServiceAccount' ? '' : 'rbac.authorization.k8s.io')",message="apiGroup must be rbac.authorization.k8s.io for a User or Group, and unset for a ServiceAccount"
-	// +kubebuilder:validation:items:XValidation:rule="self.name != ''",message="name must not be empty"
+	// +kubebuilder:validation:items:XValidation:rule="self.kind in ['User', 'Group', 'ServiceAccount']",message="must be User, Group or ServiceAccount",messageExpression="'must be User, Group or ServiceAccount, not ' + self.kind",fieldPath=".kind"
+	// +kubebuilder:validation:items:XValidation:rule="self.kind == 'ServiceAccount' ? (has(self.__namespace__) && self.__namespace__ != '') : !has(self.__namespace__)",message="must be set for a ServiceAccount, and only for one",fieldPath=".namespace"
+	// +kubebuilder:validation:items:XValidation:rule="!has(self.apiGroup) || self.apiGroup == (self.kind == 'ServiceAccount' ? '' : 'rbac.authorization.k8s.io')",message="must be rbac.authorization.k8s.io for a User or Group, and unset for a ServiceAccount",messageExpression="'must be rbac.authorization.k8s.io for a User or Group, and unset for a ServiceAccount, not ' + self.apiGroup",fieldPath=".apiGroup"
+	// +kubebuilder:validation:items:XValidation:rule="self.name != ''",message="must not be empty",fieldPath=".name"
 	Subjects []rbacv1.Subject `json:"subjects"`
 
 	// namespaces restricts the member to these of the tenant's namespaces. Unset means all of them.
@@ -66,7 +67,9 @@ type Member struct {
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Namespaces []string `json:"namespaces,omitempty"`
 
 	// notAfter ends the access at that time, without any other event.

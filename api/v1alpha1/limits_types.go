@@ -18,6 +18,9 @@ import (
 )
 
 // LimitItem is an item of a LimitRange, with the fields and the meaning of core/v1 LimitRangeItem.
+// +kubebuilder:validation:XValidation:rule="self.type == 'Container' || !has(self.default)",message="must be set for type Container only",fieldPath=".default"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Container' || !has(self.defaultRequest)",message="must be set for type Container only",fieldPath=".defaultRequest"
+// +kubebuilder:validation:XValidation:rule="self.type != 'PersistentVolumeClaim' || (has(self.min) && 'storage' in self.min) || (has(self.max) && 'storage' in self.max)",message="min or max must set storage for type PersistentVolumeClaim"
 type LimitItem struct {
 	// type is what the limits apply to: Container, Pod or PersistentVolumeClaim.
 	// +required
@@ -26,21 +29,26 @@ type LimitItem struct {
 	// max is the most that may be asked for, by resource.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
 	Max map[corev1.ResourceName]resource.Quantity `json:"max,omitempty"`
 	// min is the least that may be asked for, by resource.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
 	Min map[corev1.ResourceName]resource.Quantity `json:"min,omitempty"`
 	// default is the limit of a container that sets none, by resource. Only for type Container.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
 	Default map[corev1.ResourceName]resource.Quantity `json:"default,omitempty"`
 	// defaultRequest is the request of a container that sets none, by resource. Only for type Container.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
 	DefaultRequest map[corev1.ResourceName]resource.Quantity `json:"defaultRequest,omitempty"`
 	// maxLimitRequestRatio bounds limit ÷ request, by resource.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
 	MaxLimitRequestRatio map[corev1.ResourceName]resource.Quantity `json:"maxLimitRequestRatio,omitempty"`
 }

@@ -90,7 +90,7 @@ type Opening struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=48
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	// +kubebuilder:validation:XValidation:rule="!(self in ['boundary', 'dns', 'api-server', 'ingress'])",message="is taken by Bulkhead: an opening must not be named boundary, dns, api-server or ingress"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['boundary', 'dns', 'api-server', 'ingress'])",message="is taken: an opening must not be named boundary, dns, api-server or ingress"
 	Name string `json:"name"`
 	// direction is Ingress (to the tenant's pods) or Egress (from them).
 	// +required
@@ -110,9 +110,9 @@ type Opening struct {
 }
 
 // Peer is one other side of an opening: exactly one of tenant, namespaces and cidr.
-// +kubebuilder:validation:XValidation:rule="(has(self.tenant) ? 1 : 0) + (has(self.namespaces) ? 1 : 0) + (has(self.cidr) ? 1 : 0) == 1",message="a peer must say exactly one of tenant, namespaces, cidr"
-// +kubebuilder:validation:XValidation:rule="!has(self.pods) || has(self.namespaces)",message="pods goes with namespaces only"
-// +kubebuilder:validation:XValidation:rule="!has(self.except) || has(self.cidr)",message="except goes with cidr only"
+// +kubebuilder:validation:XValidation:rule="(has(self.tenant) ? 1 : 0) + (has(self.namespaces) ? 1 : 0) + (has(self.cidr) ? 1 : 0) == 1",message="must say exactly one of tenant, namespaces and cidr"
+// +kubebuilder:validation:XValidation:rule="!has(self.pods) || has(self.namespaces)",message="must be set beside namespaces only",fieldPath=".pods"
+// +kubebuilder:validation:XValidation:rule="!has(self.except) || has(self.cidr)",message="must be set beside cidr only",fieldPath=".except"
 type Peer struct {
 	// tenant is another tenant: all pods in all its namespaces.
 	// +optional
@@ -138,7 +138,7 @@ type Peer struct {
 }
 
 // Port is a port, or a range of ports.
-// +kubebuilder:validation:XValidation:rule="!has(self.endPort) || (has(self.port) && self.endPort >= self.port)",message="endPort must not be less than port, and needs port"
+// +kubebuilder:validation:XValidation:rule="!has(self.endPort) || (has(self.port) && self.endPort >= self.port)",message="must not be less than port, and needs port",messageExpression="has(self.port) ? 'must not be less than port: ' + string(self.endPort) + ' is less than ' + string(self.port) : 'needs port: a range starts with port'",fieldPath=".endPort"
 type Port struct {
 	// protocol is TCP (the meaning of unset), UDP or SCTP.
 	// +optional

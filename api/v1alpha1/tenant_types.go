@@ -57,6 +57,7 @@ type TenantSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	ClassName string `json:"className,omitempty"`
 
 	// namespaces are the tenant's namespaces. At most 1000.
@@ -102,14 +103,14 @@ type TenantNamespace struct {
 	// are refused: they are set through the policy blocks.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k.startsWith('pod-security.kubernetes.io/') || k.startsWith('tenancy.bulkhead.dev/') || k.startsWith('guard.bulkhead.dev/') || k.startsWith('resource.kubernetes.io/') || k == 'kubernetes.io/metadata.name' || k == 'app.kubernetes.io/managed-by')",message="must not have a guarded key (pod-security.kubernetes.io/*, tenancy.bulkhead.dev/*, guard.bulkhead.dev/*, resource.kubernetes.io/*, kubernetes.io/metadata.name, app.kubernetes.io/managed-by): Pod Security is set through podSecurity, the others by Bulkhead"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k.startsWith('pod-security.kubernetes.io/') || k.startsWith('tenancy.bulkhead.dev/') || k.startsWith('guard.bulkhead.dev/') || k.startsWith('resource.kubernetes.io/') || k == 'kubernetes.io/metadata.name' || k == 'app.kubernetes.io/managed-by')",message="must not have a guarded key",messageExpression="'must not have the guarded key ' + self.filter(k, k.startsWith('pod-security.kubernetes.io/') || k.startsWith('tenancy.bulkhead.dev/') || k.startsWith('guard.bulkhead.dev/') || k.startsWith('resource.kubernetes.io/') || k == 'kubernetes.io/metadata.name' || k == 'app.kubernetes.io/managed-by')[0] + ': labels of pod-security.kubernetes.io/* are set through podSecurity, those of tenancy.bulkhead.dev/*, guard.bulkhead.dev/*, resource.kubernetes.io/*, kubernetes.io/metadata.name and app.kubernetes.io/managed-by are not for a tenant to set'"
 	Labels map[string]LabelValue `json:"labels,omitempty"`
 
 	// annotations are further annotations of the namespace, owned by the operator. At most 32. Keys that carry
 	// policy (tenancy.bulkhead.dev/, guard.bulkhead.dev/, scheduler.alpha.kubernetes.io/) are refused.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k.startsWith('tenancy.bulkhead.dev/') || k.startsWith('guard.bulkhead.dev/') || k.startsWith('scheduler.alpha.kubernetes.io/'))",message="must not have a guarded key (tenancy.bulkhead.dev/*, guard.bulkhead.dev/*, scheduler.alpha.kubernetes.io/*): they are set by Bulkhead"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k.startsWith('tenancy.bulkhead.dev/') || k.startsWith('guard.bulkhead.dev/') || k.startsWith('scheduler.alpha.kubernetes.io/'))",message="must not have a guarded key",messageExpression="'must not have the guarded key ' + self.filter(k, k.startsWith('tenancy.bulkhead.dev/') || k.startsWith('guard.bulkhead.dev/') || k.startsWith('scheduler.alpha.kubernetes.io/'))[0] + ': annotations of tenancy.bulkhead.dev/*, guard.bulkhead.dev/* and scheduler.alpha.kubernetes.io/* are not for a tenant to set'"
 	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
 
 	// adoption says what to do if the namespace exists and this tenant doesn't hold it: Never (the meaning of
@@ -153,7 +154,7 @@ type DriftSpec struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Class",type=string,priority=1,JSONPath=`.status.className`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label: at most 63 of a-z, 0-9 and '-', because it becomes the value of a label"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label: at most 63 of a-z, 0-9 and '-', because it becomes the value of a label",messageExpression="'must be a DNS label, because it becomes the value of a label: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends, not ' + self.metadata.name",fieldPath=".metadata"
 type Tenant struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object's metadata.

@@ -13,6 +13,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +137,15 @@ func (j judgement) immutable() bool {
 	return false
 }
 
+// telling leaves the intent annotation out of paths that say more: it differs whenever anything of ours is gone.
+func telling(paths []string) []string {
+	own := "metadata.annotations[" + v1alpha1.AnnotationIntent + "]"
+	if len(paths) > 1 {
+		paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == own })
+	}
+	return paths
+}
+
 // item describes the judgement for status and events.
 func (j judgement) item(intent *Intent, live client.Object, now time.Time) v1alpha1.DriftItem {
 	item := v1alpha1.DriftItem{Object: intent.reference(), FirstSeen: seconds(now)}
@@ -144,7 +154,7 @@ func (j judgement) item(intent *Intent, live client.Object, now time.Time) v1alp
 		item.Severity = drift.MissingSeverity(intent.GVK)
 		return item
 	}
-	paths := j.difference.Paths()
+	paths := telling(j.difference.Paths())
 	item.Type = j.difference.Type()
 	item.Severity = drift.Severity(intent.GVK, j.difference)
 	item.PathCount = int32(len(paths)) //nolint:gosec // a few hundred at most

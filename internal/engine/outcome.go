@@ -48,8 +48,11 @@ type Outcome struct {
 	CheckFailed string
 	// OpenBySpec are sentences that say which walls the spec itself turns off.
 	OpenBySpec []string
-	// Err joins all errors of the pass; it asks for a retry.
+	// Err joins the errors of the pass that a retry may mend.
 	Err error
+	// Refused says that the API server refused something that no retry mends until a human changes the spec or
+	// the operator's rights.
+	Refused bool
 
 	waiting   []waiting
 	rooms     map[string]*roomState
@@ -145,12 +148,7 @@ func (o *Outcome) record(r result) {
 		o.CheckFailed = plain(r.err)
 	}
 	if r.err != nil {
-		o.Err = errors.Join(o.Err, r.err)
-		if pending := terminating(r.err); pending {
-			state.pending = append(state.pending, "namespace "+r.intent.Key.Namespace+" is being deleted")
-		} else {
-			state.problems = append(state.problems, classify(r.intent, r.err))
-		}
+		o.refuse(state, r)
 	}
 	if r.written && isDoor(r.intent.GVK) && r.intent.Key.Namespace != "" {
 		o.Grant = &Grant{Namespace: r.intent.Key.Namespace, Name: r.intent.Key.Name, Binding: r.intent.Object}
@@ -173,22 +171,42 @@ func (o *Outcome) observe(r result, state *roomState) {
 	}
 }
 
+// refuse notes that an object could not be written.
+func (o *Outcome) refuse(state *roomState, r result) {
+	if terminating(r.err) {
+		o.Err = errors.Join(o.Err, r.err)
+		state.pending = append(state.pending, "namespace "+r.intent.Key.Namespace+" is being deleted")
+		return
+	}
+	if apierrors.IsForbidden(r.err) || apierrors.IsInvalid(r.err) || apierrors.IsBadRequest(r.err) {
+		o.Refused = true
+	} else {
+		o.Err = errors.Join(o.Err, r.err)
+	}
+	state.problems = append(state.problems, classify(r.intent, r.err))
+}
+
 // finish turns what was collected into conditions.
 func (o *Outcome) finish(plan *Plan) *Outcome {
 	for _, w := range o.waiting {
 		state := o.room(w.room)
 		state.pending = append(state.pending, w.message)
 	}
-	o.Conditions = append(o.Conditions, o.rooms[""].condition(v1alpha1.ConditionNamespacesReady))
+	place := "the cluster scope"
+	if plan.Name != "" {
+		place = "namespace " + plan.Name
+	}
+	o.Conditions = append(o.Conditions, o.rooms[""].condition(v1alpha1.ConditionNamespacesReady, place))
 	for _, room := range plan.Rooms {
-		o.Conditions = append(o.Conditions, o.rooms[room.Name].condition(room.Condition))
+		o.Conditions = append(o.Conditions, o.rooms[room.Name].condition(room.Condition, place))
 	}
 	slices.SortFunc(o.Open, CompareItems)
 	slices.SortFunc(o.Corrected, CompareItems)
 	return o
 }
 
-func (s *roomState) condition(conditionType string) Condition {
+// condition sums up a room; place says in words where.
+func (s *roomState) condition(conditionType, place string) Condition {
 	switch {
 	case len(s.problems) > 0:
 		slices.SortFunc(s.problems, func(a, b problem) int {
@@ -203,7 +221,7 @@ func (s *roomState) condition(conditionType string) Condition {
 		slices.Sort(s.pending)
 		return Condition{conditionType, metav1.ConditionFalse, v1alpha1.ReasonPending, strings.Join(slices.Compact(s.pending), "; ")}
 	case s.observed > 0:
-		return Condition{conditionType, metav1.ConditionUnknown, v1alpha1.ReasonObserved, fmt.Sprintf("%d objects differ and are left as they are", s.observed)}
+		return Condition{conditionType, metav1.ConditionUnknown, v1alpha1.ReasonObserved, fmt.Sprintf("%s: %d to change, left as it is", place, s.observed)}
 	default:
 		return Condition{conditionType, metav1.ConditionTrue, v1alpha1.ReasonApplied, ""}
 	}

@@ -14,6 +14,7 @@ package status
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -106,15 +108,51 @@ func (w *Writer) Write(ctx context.Context, rollup Rollup) (wait time.Duration, 
 	if wait := w.due(e, &rollup); wait > 0 {
 		return wait, false, nil
 	}
-	base := rollup.Tenant.DeepCopy()
-	base.Status = rollup.Previous
-	changed := base.DeepCopy()
-	changed.Status = next
-	if err := w.client.Status().Patch(ctx, changed, client.MergeFrom(base), client.FieldOwner(v1alpha1.FieldManager)); err != nil {
+	patch, err := mergePatch(&rollup.Previous, &next)
+	if err != nil {
+		return 0, false, err
+	}
+	changed := rollup.Tenant.DeepCopy()
+	if err := w.client.Status().Patch(ctx, changed, patch, client.FieldOwner(v1alpha1.FieldManager)); err != nil {
 		return 0, false, client.IgnoreNotFound(fmt.Errorf("writing status: %w", err))
 	}
 	e.version, e.status, e.last, e.since = changed.ResourceVersion, next, w.now(), time.Time{}
 	return 0, true, nil
+}
+
+// mergePatch makes a JSON merge patch that turns one status into another. It carries the whole new status and not
+// only what changed: a count that was never written is absent, not 0, and `kubectl get` shows it as nothing.
+func mergePatch(before, after *v1alpha1.TenantStatus) (client.Patch, error) {
+	from, err := runtime.DefaultUnstructuredConverter.ToUnstructured(before)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the previous status: %w", err)
+	}
+	to, err := runtime.DefaultUnstructuredConverter.ToUnstructured(after)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the status: %w", err)
+	}
+	removeMissing(from, to)
+	raw, err := json.Marshal(map[string]any{"status": to})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the status: %w", err)
+	}
+	return client.RawPatch(types.MergePatchType, raw), nil
+}
+
+// removeMissing sets what is in from and not in to, at any depth of maps, to null: that is how a merge patch removes.
+func removeMissing(from, to map[string]any) {
+	for key, value := range from {
+		next, ok := to[key]
+		if !ok {
+			to[key] = nil
+			continue
+		}
+		before, isMap := value.(map[string]any)
+		after, stays := next.(map[string]any)
+		if isMap && stays {
+			removeMissing(before, after)
+		}
+	}
 }
 
 // due says how long a new status has to wait; zero if it is due.

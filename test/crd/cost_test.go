@@ -13,13 +13,10 @@
 package crd
 
 import (
-	"context"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -30,9 +27,6 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
-	"sigs.k8s.io/yaml"
-
-	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
 
 // A CRD whose rules get near the API server's limits has no room left for the next field: half is where it stops.
@@ -102,14 +96,7 @@ func costs(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition) []ruleCo
 		t.Fatalf("Estimating costs: %v", err)
 	}
 	slices.SortStableFunc(w.rules, func(a, b ruleCost) int {
-		switch {
-		case a.cost != b.cost && a.cost > b.cost:
-			return -1
-		case a.cost != b.cost:
-			return 1
-		default:
-			return strings.Compare(a.path, b.path)
-		}
+		return cmp.Or(cmp.Compare(b.cost, a.cost), strings.Compare(a.path, b.path))
 	})
 	return w.rules
 }
