@@ -29,26 +29,26 @@ type LimitItem struct {
 	// max is the most that may be asked for, by resource.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, type(self[k]) == int ? self[k] >= 0 : !self[k].startsWith('-'))",message="must not be negative",messageExpression="'the quantity of ' + self.filter(k, type(self[k]) == int ? self[k] < 0 : self[k].startsWith('-'))[0] + ' must not be negative'"
 	Max map[corev1.ResourceName]resource.Quantity `json:"max,omitempty"`
 	// min is the least that may be asked for, by resource.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, type(self[k]) == int ? self[k] >= 0 : !self[k].startsWith('-'))",message="must not be negative",messageExpression="'the quantity of ' + self.filter(k, type(self[k]) == int ? self[k] < 0 : self[k].startsWith('-'))[0] + ' must not be negative'"
 	Min map[corev1.ResourceName]resource.Quantity `json:"min,omitempty"`
 	// default is the limit of a container that sets none, by resource. Only for type Container.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, type(self[k]) == int ? self[k] >= 0 : !self[k].startsWith('-'))",message="must not be negative",messageExpression="'the quantity of ' + self.filter(k, type(self[k]) == int ? self[k] < 0 : self[k].startsWith('-'))[0] + ' must not be negative'"
 	Default map[corev1.ResourceName]resource.Quantity `json:"default,omitempty"`
 	// defaultRequest is the request of a container that sets none, by resource. Only for type Container.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, type(self[k]) == int ? self[k] >= 0 : !self[k].startsWith('-'))",message="must not be negative",messageExpression="'the quantity of ' + self.filter(k, type(self[k]) == int ? self[k] < 0 : self[k].startsWith('-'))[0] + ' must not be negative'"
 	DefaultRequest map[corev1.ResourceName]resource.Quantity `json:"defaultRequest,omitempty"`
 	// maxLimitRequestRatio bounds limit ÷ request, by resource.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, type(self[k]) == int ? self[k] >= 0 : !self[k].startsWith('-'))",message="must not be negative",messageExpression="'the quantity of ' + self.filter(k, type(self[k]) == int ? self[k] < 0 : self[k].startsWith('-'))[0] + ' must not be negative'"
 	MaxLimitRequestRatio map[corev1.ResourceName]resource.Quantity `json:"maxLimitRequestRatio,omitempty"`
 }

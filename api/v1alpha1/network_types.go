@@ -138,7 +138,7 @@ type Peer struct {
 }
 
 // Port is a port, or a range of ports.
-// +kubebuilder:validation:XValidation:rule="!has(self.endPort) || (has(self.port) && self.endPort >= self.port)",message="must not be less than port, and needs port",messageExpression="has(self.port) ? 'must not be less than port: ' + string(self.endPort) + ' is less than ' + string(self.port) : 'needs port: a range starts with port'",fieldPath=".endPort"
+// +kubebuilder:validation:XValidation:rule="!has(self.endPort) || (has(self.port) && self.endPort >= self.port)",message="must not be less than port, and needs port",fieldPath=".endPort"
 type Port struct {
 	// protocol is TCP (the meaning of unset), UDP or SCTP.
 	// +optional

@@ -23,6 +23,6 @@ type Quota struct {
 	// ("requests.cpu", "pods", "count/jobs.batch", …). At most 64 resources.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !string(self[k]).startsWith('-'))",message="must not be negative",messageExpression="self.filter(k, string(self[k]).startsWith('-')).map(k, k + ' must not be negative: ' + string(self[k]))[0]"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, type(self[k]) == int ? self[k] >= 0 : !self[k].startsWith('-'))",message="must not be negative",messageExpression="'the quantity of ' + self.filter(k, type(self[k]) == int ? self[k] < 0 : self[k].startsWith('-'))[0] + ' must not be negative'"
 	PerNamespace map[corev1.ResourceName]resource.Quantity `json:"perNamespace,omitempty"`
 }

@@ -138,13 +138,21 @@ func sum(conditionType string, states []placed) engine.Condition {
 	messages := make([]string, 0, named)
 	for _, state := range states[:min(len(states), named)] {
 		message := state.Message
-		if state.namespace != "" && !strings.Contains(message, state.namespace) {
+		if state.namespace != "" && !names(message, state.namespace) {
 			message = "namespace " + state.namespace + " " + message
 		}
 		messages = append(messages, message)
 	}
 	return engine.Condition{Type: conditionType, Status: worst, Reason: states[0].Reason,
 		Message: strings.Join(messages, "; ") + more(len(states)-len(messages), "namespaces")}
+}
+
+// names reports whether a message names a namespace: as a word, for "api" is also a part of "rapid".
+func names(message, namespace string) bool {
+	words := strings.FieldsFunc(message, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+	})
+	return slices.Contains(words, namespace)
 }
 
 func grave(status metav1.ConditionStatus) int {
@@ -277,12 +285,14 @@ func (r *Rollup) deleting(blocking []engine.Condition) []engine.Condition {
 }
 
 // cut bounds a message, at a rune boundary, so that the same text is always cut at the same place.
-func cut(message string) string {
+func cut(message string) string { return cutTo(message, v1alpha1.MaxMessageLength) }
+
+func cutTo(message string, length int) string {
 	runes := []rune(message)
-	if len(runes) <= v1alpha1.MaxMessageLength {
+	if len(runes) <= length {
 		return message
 	}
-	return string(runes[:v1alpha1.MaxMessageLength-1]) + "…"
+	return string(runes[:max(length-1, 0)]) + "…"
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

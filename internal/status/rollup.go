@@ -154,17 +154,20 @@ func (r *Rollup) drift() v1alpha1.DriftStatus {
 // themselves, then what was there. A difference that recurs moves to the front and is counted.
 func (r *Rollup) recent(open []v1alpha1.DriftItem) []v1alpha1.DriftItem {
 	recent := slices.Clone(r.Previous.Drift.Recent)
+	corrected := slices.Clone(r.Snapshot.Corrected)
+	keepFirstSeen(r.Previous.Drift.Top, corrected)
 	if r.Complete() {
 		for _, item := range r.Previous.Drift.Top {
-			if !slices.ContainsFunc(open, func(o v1alpha1.DriftItem) bool { return sameDrift(&o, &item) }) {
+			same := func(o v1alpha1.DriftItem) bool { return sameDrift(&o, &item) }
+			if !slices.ContainsFunc(open, same) && !slices.ContainsFunc(corrected, same) {
 				recent = remember(recent, item)
 			}
 		}
 	}
-	for _, item := range r.Snapshot.Corrected {
+	for _, item := range corrected {
 		recent = remember(recent, item)
 	}
-	return recent[:min(len(recent), v1alpha1.MaxDriftRecent)]
+	return recent
 }
 
 func remember(recent []v1alpha1.DriftItem, item v1alpha1.DriftItem) []v1alpha1.DriftItem {
@@ -177,7 +180,8 @@ func remember(recent []v1alpha1.DriftItem, item v1alpha1.DriftItem) []v1alpha1.D
 		item.FirstSeen = recent[at].FirstSeen
 		recent = slices.Delete(recent, at, at+1)
 	}
-	return slices.Insert(recent, 0, item)
+	recent = slices.Insert(recent, 0, item)
+	return recent[:min(len(recent), v1alpha1.MaxDriftRecent)]
 }
 
 // shrink drops the least important items until the status fits its bound. Names may be 253 characters long, so
@@ -191,7 +195,15 @@ func shrink(s *v1alpha1.TenantStatus) {
 			s.Drift.Top = s.Drift.Top[:len(s.Drift.Top)-1]
 			s.Drift.Truncated++
 		default:
-			return
+			// Messages alone can be too much, because JSON may write a character as six bytes.
+			longest := 0
+			for i := range s.Conditions {
+				if len(s.Conditions[i].Message) > len(s.Conditions[longest].Message) {
+					longest = i
+				}
+			}
+			message := &s.Conditions[longest].Message
+			*message = cutTo(*message, len([]rune(*message))/2)
 		}
 	}
 }

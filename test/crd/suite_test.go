@@ -10,7 +10,6 @@
 // See the License for the specific language governing permissions and
 // limitations under the License.
 
-
 // Package crd holds the tests of the CRDs as they are shipped: what they accept, what they refuse and in which words,
 // all on a real API server, and what their rules cost it.
 package crd
@@ -20,44 +19,162 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
 
-// world is the API server of this package's tests.
+// The API server of this package's tests. When it doesn't start, because it refuses the CRDs for instance, the tests
+// that need it fail, and TestCost still says what the rules cost.
 var (
-	world *env.Env
-	api   dynamic.Interface
+	world    *env.Env
+	api      dynamic.Interface
+	startErr error
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(run(m)) //nolint:forbidigo // a test program exits here
-}
-
-func run(m *testing.M) int {
-	ctx := context.Background() //nolint:forbidigo // no test is running yet
-	var err error
-	world, err = env.Start(ctx, controlplane.Options{Output: os.Stderr})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "starting the control plane:", err)
-		return 1
-	}
-	defer func() {
+	start(context.Background())
+	code := m.Run()
+	if world != nil {
 		if err := world.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stopping the control plane:", err)
+			code = 1
 		}
-	}()
-	if api, err = dynamic.NewForConfig(world.Config()); err != nil {
-		fmt.Fprintln(os.Stderr, "making a client:", err)
-		return 1
 	}
-	return m.Run()
+	os.Exit(code)
+}
+
+func start(ctx context.Context) {
+	world, startErr = env.Start(ctx, controlplane.Options{WithoutControllerManager: true, Output: os.Stderr})
+	if startErr == nil {
+		api, startErr = dynamic.NewForConfig(world.Config())
+	}
+}
+
+// resource is the client of an object's kind.
+func resource(t *testing.T, object *unstructured.Unstructured) dynamic.ResourceInterface {
+	t.Helper()
+	if startErr != nil {
+		t.Fatalf("The control plane didn't start: %v", startErr)
+	}
+	plural := map[string]string{"Tenant": "tenants", "TenantClass": "tenantclasses"}[object.GetKind()]
+	if plural == "" {
+		t.Fatalf("Unknown kind %q", object.GetKind())
+	}
+	return api.Resource(v1alpha1.GroupVersion.WithResource(plural))
+}
+
+var (
+	onlyTry   = []string{metav1.DryRunAll}
+	strictly  = metav1.FieldValidationStrict
+	createDry = metav1.CreateOptions{DryRun: onlyTry, FieldValidation: strictly}
+)
+
+// create creates an object.
+func create(t *testing.T, object *unstructured.Unstructured) error {
+	t.Helper()
+	_, err := resource(t, object).Create(t.Context(), object, metav1.CreateOptions{FieldValidation: strictly})
+	return err
+}
+
+// dryRun says whether an object could be created.
+func dryRun(t *testing.T, object *unstructured.Unstructured) error {
+	t.Helper()
+	_, err := resource(t, object).Create(t.Context(), object, createDry)
+	return err
+}
+
+// updateStatus writes the status of a stored object, whatever its version.
+func updateStatus(t *testing.T, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	t.Helper()
+	live, err := resource(t, object).Get(t.Context(), object.GetName(), metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	live.Object["status"] = object.Object["status"]
+	return resource(t, object).UpdateStatus(t.Context(), live, metav1.UpdateOptions{FieldValidation: strictly})
+}
+
+// dryRunStatus says whether the status of a stored object could be written.
+func dryRunStatus(t *testing.T, object *unstructured.Unstructured) error {
+	t.Helper()
+	options := metav1.UpdateOptions{DryRun: onlyTry, FieldValidation: strictly}
+	_, err := resource(t, object).UpdateStatus(t.Context(), object, options)
+	return err
+}
+
+// refused checks that an error is the API server's refusal of an object, and that it says all of want.
+func refused(t *testing.T, err error, want ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("Accepted; want a refusal that says %q", want)
+	}
+	if !apierrors.IsInvalid(err) {
+		t.Fatalf("Failed in another way than by validation: %v", err)
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("The refusal doesn't say %q: %v", w, err)
+		}
+	}
+}
+
+// object reads one object from YAML.
+func object(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	content, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatalf("Reading YAML: %v\n%s", err, text)
+	}
+	out := &unstructured.Unstructured{}
+	if err := out.UnmarshalJSON(content); err != nil {
+		t.Fatalf("Reading an object: %v\n%s", err, text)
+	}
+	return out
+}
+
+// everyField is an object of a kind with every field of its schema.
+func everyField(t *testing.T, kind string) *unstructured.Unstructured {
+	t.Helper()
+	head := "apiVersion: " + v1alpha1.GroupVersion.String() + "\nkind: " + kind + "\n"
+	policy := object(t, head+read(t, "policy.yaml")).Object
+	delete(policy, "apiVersion")
+	delete(policy, "kind")
+	if kind == "TenantClass" {
+		class := object(t, head+"metadata: {name: full}")
+		class.Object["spec"] = policy
+		return class
+	}
+	tenant := object(t, read(t, "tenant.yaml"))
+	spec, found, err := unstructured.NestedMap(tenant.Object, "spec")
+	if !found || err != nil {
+		t.Fatalf("Reading the spec: found %v, %v", found, err)
+	}
+	for name, block := range policy {
+		spec[name] = block
+	}
+	spec = set(spec, []any{"namespaces", 0, "policy"}, policy).(map[string]any)
+	tenant.Object["spec"] = spec
+	return tenant.DeepCopy()
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
 
 // crds are the CRDs of config/crd/bases.

@@ -113,7 +113,9 @@ func drop(namespace string) func(*v1alpha1.Tenant) {
 }
 
 // adopting lets a Tenant take over its first namespace.
-func adopting(tenant *v1alpha1.Tenant) { tenant.Spec.Namespaces[0].Adoption = v1alpha1.AdoptionIfUnclaimed }
+func adopting(tenant *v1alpha1.Tenant) {
+	tenant.Spec.Namespaces[0].Adoption = v1alpha1.AdoptionIfUnclaimed
+}
 
 // holding is a ConfigMap that somebody else doesn't let go of until the spec ends.
 func holding(ctx context.Context, namespace string) *corev1.ConfigMap {

@@ -36,7 +36,9 @@ const (
 
 // bare is the yardstick: a client that writes what it is given as fast as the API server takes it, as cluster admin,
 // over one connection as the operator does. It talks protobuf, but for the bodies of apply, which are JSON always.
-type bare struct{ clients map[schema.GroupVersion]*rest.RESTClient }
+type bare struct {
+	clients map[schema.GroupVersion]*rest.RESTClient
+}
 
 // item is one object, encoded as far as it can be before the clock starts.
 type item struct {
@@ -124,6 +126,14 @@ func (w *world) raw(ctx context.Context, way string) (time.Duration, error) {
 	write := b.create
 	if way == rawApply {
 		write = b.apply
+	}
+	if w.first != nil {
+		if _, err := w.first.raw(ctx, way); err != nil {
+			return 0, err
+		}
+		if err := pause(ctx, nil, settle); err != nil {
+			return 0, err
+		}
 	}
 	eyes, err := w.open(ctx)
 	if err != nil {

@@ -57,7 +57,7 @@ func (t *tally) lists() map[string]int {
 	return lists
 }
 
-// applies are the server-side applies and deletions, which is how managed objects are written.
+// managed are the writes of the objects that tenants are given.
 func (t *tally) managed() int {
 	sum := 0
 	for _, c := range t.Counts {

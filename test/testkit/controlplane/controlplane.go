@@ -274,14 +274,19 @@ func (cp *ControlPlane) environment() []string {
 
 // end stops one of the programs; one that does not run is fine.
 func (cp *ControlPlane) end(name string) error {
+	if p := cp.take(name); p != nil {
+		return p.Stop(stopGrace)
+	}
+	return nil
+}
+
+// take hands over a program to whoever is about to end it; nil if it doesn't run.
+func (cp *ControlPlane) take(name string) *child.Process {
 	cp.mu.Lock()
+	defer cp.mu.Unlock()
 	p := cp.processes[name]
 	delete(cp.processes, name)
-	cp.mu.Unlock()
-	if p == nil {
-		return nil
-	}
-	return p.Stop(stopGrace)
+	return p
 }
 
 // Stop stops every program, kills what does not end in time, and removes the temporary directory. Calling it
@@ -312,10 +317,13 @@ func (cp *ControlPlane) StopControllerManager() error { return cp.end(controller
 // its controllers have caught up.
 func (cp *ControlPlane) StartControllerManager() error { return cp.run(controllerManager) }
 
-// RestartAPIServer stops kube-apiserver, starts it on the same address and waits until it is ready.
+// RestartAPIServer kills kube-apiserver, as a crash would, starts it on the same address and waits until it is ready.
+// A graceful end would wait for every open watch first.
 func (cp *ControlPlane) RestartAPIServer(ctx context.Context) error {
-	if err := cp.end(apiServer); err != nil {
-		return err
+	if p := cp.take(apiServer); p != nil {
+		if err := p.Kill(); err != nil {
+			return err
+		}
 	}
 	if err := cp.run(apiServer); err != nil {
 		return err

@@ -56,6 +56,7 @@ type Env struct {
 
 // Start starts a control plane and installs config/run: namespace, CRDs and RBAC.
 func Start(ctx context.Context, opts controlplane.Options) (*Env, error) {
+	quiet.Do(func() { ctrllog.SetLogger(logger(os.Getenv("BULKHEAD_TEST_LOG"))) })
 	cp, err := controlplane.Start(ctx, opts)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,6 @@ type RunningOperator struct {
 // StartOperator starts the operator as its ServiceAccount. It runs until Stop. wrap, if given, may change its
 // configuration (to count requests, say).
 func (e *Env) StartOperator(wrap ...func(*rest.Config)) (*RunningOperator, error) {
-	quiet.Do(func() { ctrllog.SetLogger(logger(os.Getenv("BULKHEAD_TEST_LOG"))) })
 	cfg := rest.CopyConfig(e.Operator)
 	for _, w := range wrap {
 		w(cfg)

@@ -156,6 +156,15 @@ func (p *Process) Stop(grace time.Duration) error {
 	return fmt.Errorf("killing %s: it did not end within %s", p.spec.Name, grace)
 }
 
+// Kill ends the program at once, as a crash would, and returns when it is gone.
+func (p *Process) Kill() error {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("killing %s: %w", p.spec.Name, err)
+	}
+	<-p.done
+	return nil
+}
+
 // Wait waits until the program has ended or the context is done; the error is the context's.
 func (p *Process) Wait(ctx context.Context) error {
 	select {
