@@ -33,9 +33,11 @@ type Access string
 // +kubebuilder:validation:Enum=Ingress;Egress
 type Direction string
 
-// CIDR is a range of addresses, IPv4 or IPv6, as "10.20.0.0/16" or "2001:db8::/32".
+// CIDR is a range of addresses, IPv4 or IPv6, as "10.20.0.0/16" or "2001:db8::/32". Leading zeros are refused: some
+// programs read 010.0.0.0 as 8.0.0.0.
 // +kubebuilder:validation:MaxLength=43
 // +kubebuilder:validation:Format=cidr
+// +kubebuilder:validation:Pattern=`^(((0|[1-9][0-9]{0,2})\.){3}(0|[1-9][0-9]{0,2})|[0-9A-Fa-f:]+)/(0|[1-9][0-9]{0,2})$`
 type CIDR string
 
 const (

@@ -98,7 +98,9 @@ func waitingTenants(ctx context.Context, where *env.Env) ([]string, error) {
 }
 
 // reconciled is how often operators of this process looked at something.
-func reconciled(controller string) float64 { return metric("controller_runtime_reconcile_total", controller) }
+func reconciled(controller string) float64 {
+	return metric("controller_runtime_reconcile_total", controller)
+}
 
 // metric is the sum of a metric over everything but the controller.
 func metric(name, controller string) float64 {
