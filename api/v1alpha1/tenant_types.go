@@ -154,7 +154,7 @@ type DriftSpec struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Class",type=string,priority=1,JSONPath=`.status.className`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label: at most 63 of a-z, 0-9 and '-', because it becomes the value of a label",messageExpression="'must be a DNS label, because it becomes the value of a label: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends, not ' + self.metadata.name",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label: at most 63 of a-z, 0-9 and '-', because it becomes the value of a label",messageExpression="'must be a DNS label, because it becomes the value of a label: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends, not ' + self.metadata.name",fieldPath=".metadata",optionalOldSelf=true
 type Tenant struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object's metadata.

@@ -45,7 +45,7 @@ type PolicyBlocks struct {
 // +kubebuilder:resource:scope=Cluster,shortName=tntc,categories=bulkhead
 // +kubebuilder:printcolumn:name="Default",type=string,JSONPath=`.metadata.annotations.tenancy\.bulkhead\.dev/is-default-class`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label: at most 63 of a-z, 0-9 and '-', because className must be able to name it",messageExpression="'must be a DNS label, because className must be able to name it: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends, not ' + self.metadata.name",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label: at most 63 of a-z, 0-9 and '-', because className must be able to name it",messageExpression="'must be a DNS label, because className must be able to name it: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends, not ' + self.metadata.name",fieldPath=".metadata",optionalOldSelf=true
 type TenantClass struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object's metadata.

@@ -245,7 +245,8 @@ func terminating(err error) bool {
 // plain is the text of an error on one line, cut to what a condition can hold.
 func plain(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
-	return text[:min(len(text), v1alpha1.MaxMessageLength/2)]
+	// Cut bytes may have been part of a character.
+	return strings.ToValidUTF8(text[:min(len(text), v1alpha1.MaxMessageLength/2)], "")
 }
 
 var severityOrder = []v1alpha1.Severity{

@@ -113,7 +113,7 @@ func (r *run) surplus(doors bool) []objectID {
 		if wanted[id] || isDoor(id.gvk) != doors || id.gvk == namespaceGVK || live.GetDeletionTimestamp() != nil {
 			continue
 		}
-		if failed[live.GetLabels()[v1alpha1.LabelFeature]] || !drift.AppliedBy(live, v1alpha1.FieldManager) {
+		if r.engine.mayBeOf(failed, id.gvk, live) || !drift.AppliedBy(live, v1alpha1.FieldManager) {
 			continue
 		}
 		if past, ok := r.engine.journal.get(id); ok && past.deleted && past.uid == live.GetUID() {
@@ -123,6 +123,23 @@ func (r *run) surplus(doors bool) []objectID {
 	}
 	slices.SortFunc(ids, func(a, b objectID) int { return cmp.Compare(a.String(), b.String()) })
 	return ids
+}
+
+// mayBeOf reports whether an object may be of one of the rooms. Its label says of which, if that room owns the kind at
+// all: who may edit the object may also edit the label.
+func (e *Engine) mayBeOf(rooms map[string]bool, gvk schema.GroupVersionKind, live client.Object) bool {
+	may := false
+	for _, f := range e.features {
+		one := []feature.Feature{f}
+		if !slices.Contains(Owned(one, false), gvk) && !slices.Contains(Owned(one, true), gvk) {
+			continue
+		}
+		if live.GetLabels()[v1alpha1.LabelFeature] == f.Name() {
+			return rooms[f.Name()]
+		}
+		may = may || rooms[f.Name()]
+	}
+	return may
 }
 
 // closeDoors withdraws access that the spec no longer grants, in every mode.

@@ -74,7 +74,7 @@ type Namespace struct {
 func (r *Reader) Namespace(ctx context.Context, name string) (*Namespace, error) {
 	view := &Namespace{}
 	live := &corev1.Namespace{}
-	switch err := r.cache.Get(ctx, client.ObjectKey{Name: name}, live); {
+	switch err := r.cache.Get(ctx, client.ObjectKey{Name: name}, live, client.UnsafeDisableDeepCopy); {
 	case err == nil:
 		view.Live = live
 	case !apierrors.IsNotFound(err):
@@ -166,7 +166,7 @@ func (r *Reader) tenant(ctx context.Context, name string) (*v1alpha1.Tenant, err
 		return nil, nil
 	}
 	tenant := &v1alpha1.Tenant{}
-	err := r.cache.Get(ctx, client.ObjectKey{Name: name}, tenant)
+	err := r.cache.Get(ctx, client.ObjectKey{Name: name}, tenant, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

@@ -13,23 +13,102 @@
 package crd
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
+
+const (
+	// soon bounds how long the API server takes to follow a changed CRD.
+	soon = 30 * time.Second
+	// often is how often a test looks.
+	often = 50 * time.Millisecond
+)
+
+// TestSamples checks that the samples that are shipped are accepted.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	root, err := env.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sample := range documents(t, filepath.Join(root, "config", "samples", "tenant*.yaml")) {
+		if sample.GroupVersionKind().Group != v1alpha1.GroupVersion.Group {
+			continue
+		}
+		t.Run(sample.GetKind()+" "+sample.GetName(), func(t *testing.T) {
+			t.Parallel()
+			if err := dryRun(t, sample); err != nil {
+				t.Errorf("Refused: %v", err)
+			}
+		})
+	}
+}
+
+// TestBadExamples checks that what the shared examples hold up as refused is refused.
+func TestBadExamples(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"bad-label":    "spec.namespaces[0].labels: Invalid value: must not have the guarded key pod-security.kubernetes.io/enforce",
+		"bad-peer":     "spec.network.allow[0].peers[0]: Invalid value: must say exactly one of tenant, namespaces and cidr",
+		"bad-reserved": `spec.namespaces[0].name: Invalid value: "kube-system": is reserved`,
+		"bad-roles":    "spec.members[0]: Invalid value: must set exactly one of role (Admin, Edit, View) and clusterRoleName",
+	}
+	dir := env.Examples()
+	if dir == "" {
+		t.Skip("The shared examples aren't here.")
+	}
+	for _, example := range documents(t, filepath.Join(dir, "bad", "*.yaml")) {
+		t.Run(example.GetName(), func(t *testing.T) {
+			t.Parallel()
+			err := dryRun(t, example)
+			w, ok := want[example.GetName()]
+			switch {
+			case ok:
+				refused(t, err, w)
+			case err != nil && !strings.Contains(err.Error(), "unknown field"):
+				t.Errorf("Refused, and no case says why: %v", err)
+			}
+		})
+	}
+}
+
+// documents are the objects of the YAML files that a pattern matches.
+func documents(t *testing.T, pattern string) []*unstructured.Unstructured {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("Finding %s: %d files, %v", pattern, len(files), err)
+	}
+	var out []*unstructured.Unstructured
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for document := range strings.SplitSeq(string(content), "\n---\n") {
+			out = append(out, object(t, document))
+		}
+	}
+	return out
+}
 
 // TestNoDefaults checks that a spec comes back as it was sent, and that a new Tenant says that no status is there yet.
 func TestNoDefaults(t *testing.T) {
@@ -116,10 +195,15 @@ limits: [{type: PersistentVolumeClaim, default: {storage: -1Gi}}]`))
 		t.Fatalf("Storing what the rules will refuse: %v", err)
 	}
 	applyCRD(t, strict)
-	awaitRules(t, stored, func(o *unstructured.Unstructured) error {
-		_, err := tenants.Create(t.Context(), o, createDry)
-		return err
+	err = wait.PollUntilContextTimeout(t.Context(), often, soon, true, func(ctx context.Context) (bool, error) {
+		another := stored.DeepCopy()
+		another.SetName("new.tenant")
+		_, err := tenants.Create(ctx, another, createDry)
+		return apierrors.IsInvalid(err), nil
 	})
+	if err != nil {
+		t.Fatalf("Waiting for the rules to be in force: %v", err)
+	}
 
 	// Labels and finalizers are what the operator itself and GitOps tools write most.
 	live.SetLabels(map[string]string{"touched": "yes"})
@@ -133,6 +217,11 @@ limits: [{type: PersistentVolumeClaim, default: {storage: -1Gi}}]`))
 	live.Object["status"] = map[string]any{"observedGeneration": int64(2)}
 	if live, err = tenants.UpdateStatus(t.Context(), live, metav1.UpdateOptions{}); err != nil {
 		t.Fatalf("Updating the status beside what the rules refuse: %v", err)
+	}
+	// What is gone is no longer wrong, and the last finalizer can go: nothing is stuck.
+	live.SetFinalizers(nil)
+	if live, err = tenants.Update(t.Context(), edit(live, []any{"spec", "limits"}, []any{}), metav1.UpdateOptions{}); err != nil {
+		t.Fatalf("Taking away a part of what the rules refuse: %v", err)
 	}
 	for name, c := range map[string]struct {
 		at    []any
@@ -207,10 +296,13 @@ func applyCRD(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition) {
 		if event.Type != watch.Added && event.Type != watch.Modified {
 			continue
 		}
-		conditions, _, _ := unstructured.NestedSlice(event.Object.(*unstructured.Unstructured).Object, "status", "conditions")
-		if slices.ContainsFunc(conditions, func(c any) bool {
-			condition := c.(map[string]any)
-			return condition["type"] == "Established" && condition["status"] == "True"
+		live, ok := event.Object.(*unstructured.Unstructured)
+		if !ok {
+			continue
+		}
+		conditions, _, err := unstructured.NestedSlice(live.Object, "status", "conditions")
+		if err == nil && slices.ContainsFunc(conditions, func(c any) bool {
+			return mapping(c)["type"] == "Established" && mapping(c)["status"] == "True"
 		}) {
 			return
 		}

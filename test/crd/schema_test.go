@@ -140,7 +140,7 @@ func listBounds(s *apiextensionsv1.JSONSchemaProps) []bound {
 	var out []bound
 	if s.MaxItems != nil {
 		n := int(*s.MaxItems)
-		out = append(out, bound{"maxItems", func(v any) any { return slices.Repeat(v.([]any)[:1], n+1) }, []string{
+		out = append(out, bound{"maxItems", func(v any) any { return slices.Repeat(list(v)[:1], n+1) }, []string{
 			fmt.Sprintf("Too many: %d", n+1), fmt.Sprintf("at most %d item", n),
 		}})
 	}
@@ -151,8 +151,7 @@ func listBounds(s *apiextensionsv1.JSONSchemaProps) []bound {
 	}
 	if s.XListType != nil && *s.XListType != "atomic" {
 		out = append(out, bound{"listType", func(v any) any {
-			list := v.([]any)
-			return append(slices.Clone(list), list[0])
+			return append(slices.Clone(list(v)), list(v)[0])
 		}, []string{"Duplicate value: "}})
 	}
 	return out
@@ -163,8 +162,8 @@ func mapBounds(s *apiextensionsv1.JSONSchemaProps) []bound {
 	if s.MaxProperties != nil {
 		n := int(*s.MaxProperties)
 		out = append(out, bound{"maxProperties", func(v any) any {
-			wide := maps.Clone(v.(map[string]any))
-			for _, value := range v.(map[string]any) {
+			wide := maps.Clone(mapping(v))
+			for _, value := range mapping(v) {
 				for i := 0; len(wide) <= n; i++ {
 					wide["key-"+strconv.Itoa(i)] = value
 				}
@@ -179,7 +178,7 @@ func mapBounds(s *apiextensionsv1.JSONSchemaProps) []bound {
 	}
 	for _, name := range s.Required {
 		out = append(out, bound{"required " + name, func(v any) any {
-			without := maps.Clone(v.(map[string]any))
+			without := maps.Clone(mapping(v))
 			delete(without, name)
 			return without
 		}, []string{"." + name + ": Required value"}})
@@ -262,7 +261,7 @@ func field(at []any) string {
 // edit returns a copy of an object with another value at one place.
 func edit(object *unstructured.Unstructured, at []any, value any) *unstructured.Unstructured {
 	out := object.DeepCopy()
-	out.Object = set(out.Object, at, runtime.DeepCopyJSONValue(value)).(map[string]any)
+	out.Object = mapping(set(out.Object, at, runtime.DeepCopyJSONValue(value)))
 	return out
 }
 
@@ -272,9 +271,19 @@ func set(in any, at []any, value any) any {
 	}
 	switch step := at[0].(type) {
 	case int:
-		in.([]any)[step] = set(in.([]any)[step], at[1:], value)
+		list(in)[step] = set(list(in)[step], at[1:], value)
 	case string:
-		in.(map[string]any)[step] = set(in.(map[string]any)[step], at[1:], value)
+		mapping(in)[step] = set(mapping(in)[step], at[1:], value)
 	}
 	return in
+}
+
+func mapping(v any) map[string]any {
+	out, _ := v.(map[string]any)
+	return out
+}
+
+func list(v any) []any {
+	out, _ := v.([]any)
+	return out
 }

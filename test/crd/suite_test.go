@@ -17,6 +17,7 @@ package crd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -56,9 +58,13 @@ func TestMain(m *testing.M) {
 
 func start(ctx context.Context) {
 	world, startErr = env.Start(ctx, controlplane.Options{WithoutControllerManager: true, Output: os.Stderr})
-	if startErr == nil {
-		api, startErr = dynamic.NewForConfig(world.Config())
+	if startErr != nil {
+		return
 	}
+	cfg := world.Config()
+	// TestRatchet writes what earns warnings.
+	cfg.WarningHandler = rest.NoWarnings{}
+	api, startErr = dynamic.NewForConfig(cfg)
 }
 
 // resource is the client of an object's kind.
@@ -160,10 +166,8 @@ func everyField(t *testing.T, kind string) *unstructured.Unstructured {
 	if !found || err != nil {
 		t.Fatalf("Reading the spec: found %v, %v", found, err)
 	}
-	for name, block := range policy {
-		spec[name] = block
-	}
-	spec = set(spec, []any{"namespaces", 0, "policy"}, policy).(map[string]any)
+	maps.Copy(spec, policy)
+	spec = mapping(set(spec, []any{"namespaces", 0, "policy"}, policy))
 	tenant.Object["spec"] = spec
 	return tenant.DeepCopy()
 }

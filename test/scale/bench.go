@@ -39,8 +39,10 @@ func (b *bench) run(ctx context.Context) (*report, error) {
 		for _, way := range []string{rawCreate, rawApply} {
 			err := b.in(ctx, s, way, func(ctx context.Context, w *world) error {
 				took, err := w.raw(ctx, way)
-				b.say("%s: %s took %s", s, way, took.Round(time.Millisecond))
-				r.note(way, took)
+				if err == nil {
+					b.say("%s: %s took %s", s, way, took.Round(time.Millisecond))
+					r.note(way, took)
+				}
 				return err
 			})
 			if err != nil {

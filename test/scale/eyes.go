@@ -21,6 +21,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -69,29 +70,41 @@ func (w *world) open(ctx context.Context) (*eyes, error) {
 	return e, nil
 }
 
-// follow calls back for every object of a kind that is made or changed.
+// follow calls back for every object of a kind that is made or changed. The API server ends the watch of a client that
+// doesn't keep up, as it may in a burst: then follow looks at what is there and watches on.
 func (e *eyes) follow(ctx context.Context, c client.WithWatch, list client.ObjectList, saw func(client.Object)) error {
 	stream, err := watchFromNow(ctx, c, list)
 	if err != nil {
 		return err
 	}
 	go func() {
-		defer stream.Stop()
-		for event := range stream.ResultChan() {
-			object, ok := event.Object.(client.Object)
-			switch {
-			case event.Type == watch.Error || !ok:
-				e.give(fmt.Errorf("watching %T: %v", list, event.Object))
+		for err == nil {
+			drain(stream, saw)
+			if ctx.Err() != nil {
 				return
-			case event.Type == watch.Added || event.Type == watch.Modified:
-				saw(object)
+			}
+			if stream, err = watchFromNow(ctx, c, list); err == nil {
+				err = meta.EachListItem(list, func(item runtime.Object) error {
+					if object, ok := item.(client.Object); ok {
+						saw(object)
+					}
+					return nil
+				})
 			}
 		}
-		if ctx.Err() == nil {
-			e.give(fmt.Errorf("watching %T: the API server ended the watch", list))
-		}
+		e.give(err)
 	}()
 	return nil
+}
+
+// drain calls back for what a watch shows until it ends.
+func drain(stream watch.Interface, saw func(client.Object)) {
+	defer stream.Stop()
+	for event := range stream.ResultChan() {
+		if object, ok := event.Object.(client.Object); ok && (event.Type == watch.Added || event.Type == watch.Modified) {
+			saw(object)
+		}
+	}
 }
 
 // watchFromNow lists, and watches from there on.

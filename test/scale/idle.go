@@ -23,15 +23,15 @@ import (
 // look is how often idle looks, and so how exact it is. Gathering metrics is not free.
 const look = 100 * time.Millisecond
 
-// idle waits until the operator in this process has made so many reconciliations of namespaces (counted since the
-// process began), its queues are empty, no worker is busy and no request was made for a while. It returns when the
+// idle waits until the operator in this process has made so many passes over namespaces (counted since the process
+// began), its queues are empty, no worker is busy and no request was made for a while. It returns when the
 // operator was last seen busy.
-func idle(ctx context.Context, rec *recorder, reconciliations float64) (time.Time, error) {
+func idle(ctx context.Context, rec *recorder, namespacePasses int) (time.Time, error) {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	busyAt := time.Now()
 	for {
-		busy, err := busy(reconciliations)
+		busy, err := busy(namespacePasses)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -54,9 +54,9 @@ func idle(ctx context.Context, rec *recorder, reconciliations float64) (time.Tim
 
 // busy says whether the operator has something to do now, or has not done enough yet. What is queued for later isn't
 // seen: that is what the quiet time is for.
-func busy(reconciliations float64) (bool, error) {
-	done, err := reconciled("namespace")
-	if err != nil || done < reconciliations {
+func busy(namespacePasses int) (bool, error) {
+	done, err := passes()
+	if err != nil || done.namespaces < namespacePasses {
 		return true, err
 	}
 	for _, name := range []string{"workqueue_depth", "controller_runtime_active_workers"} {
@@ -67,9 +67,16 @@ func busy(reconciliations float64) (bool, error) {
 	return false, nil
 }
 
-// reconciled is how many reconciliations a controller has made since the process began.
-func reconciled(controller string) (float64, error) {
-	return metric("controller_runtime_reconcile_total", controller)
+// done is how many reconciliations each controller has made since the process began.
+type done struct{ namespaces, tenants int }
+
+func passes() (done, error) {
+	namespaces, err := metric("controller_runtime_reconcile_total", "namespace")
+	if err != nil {
+		return done{}, err
+	}
+	tenants, err := metric("controller_runtime_reconcile_total", "tenant")
+	return done{int(namespaces), int(tenants)}, err
 }
 
 // metric adds up a metric of this process, of one controller or (if it is "") of all.

@@ -38,6 +38,7 @@ type options struct {
 	operator            string
 	json                string
 	requests            string
+	profile             string
 	check               bool
 }
 
@@ -97,6 +98,7 @@ func (o *options) bind(cmd *cobra.Command) {
 	flags.StringVar(&o.operator, "operator", "", "the operator's binary, to measure its memory as a process of its own; empty for not")
 	flags.StringVar(&o.json, "json", "", "write the figures to this file too, as JSON")
 	flags.StringVar(&o.requests, "requests", "", "write every request of the operator to this file, one JSON object a line")
+	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of provisioning, the harness's own watches included, to this file")
 	flags.BoolVar(&o.check, "check", false, "fail if a count of requests is more than it has to be; times are never judged")
 }
 

@@ -15,6 +15,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,6 +42,9 @@ type operation struct {
 	Ready time.Duration `json:"readyNanoseconds"`
 	// Requests are those from the first Tenant until the operator was idle.
 	Requests tally `json:"requests"`
+	// NamespacePasses and TenantPasses are how often the controllers looked at something until then.
+	NamespacePasses int `json:"namespacePasses"`
+	TenantPasses    int `json:"tenantPasses"`
 	// StatusBytes is the size of the largest status.
 	StatusBytes int       `json:"statusBytes"`
 	Steady      *watched  `json:"steady,omitempty"`
@@ -109,8 +113,16 @@ func (b *bench) provision(ctx context.Context, w *world, rec *recorder) (*operat
 		return nil, err
 	}
 	mark := rec.mark()
-	var err error
-	if run.There, run.Ready, err = w.provisioned(ctx); err != nil {
+	before, err := passes()
+	if err != nil {
+		return nil, err
+	}
+	stop, err := profile(b.profile)
+	if err != nil {
+		return nil, err
+	}
+	run.There, run.Ready, err = w.provisioned(ctx)
+	if err := errors.Join(err, stop()); err != nil {
 		return nil, err
 	}
 	b.say("%s: all objects after %s, all Tenants Ready after %s", w.size, run.There.Round(time.Millisecond), run.Ready.Round(time.Millisecond))
@@ -118,6 +130,11 @@ func (b *bench) provision(ctx context.Context, w *world, rec *recorder) (*operat
 		return nil, err
 	}
 	run.Requests = sum(rec.since(mark))
+	after, err := passes()
+	if err != nil {
+		return nil, err
+	}
+	run.NamespacePasses, run.TenantPasses = after.namespaces-before.namespaces, after.tenants-before.tenants
 	run.StatusBytes, err = w.largestStatus(ctx)
 	return run, err
 }
@@ -139,8 +156,10 @@ func (w *world) provisioned(ctx context.Context) (there, ready time.Duration, er
 		return 0, 0, err
 	}
 	there = last.Sub(start)
-	last, err = eyes.until(ctx, eyes.ready)
-	return there, last.Sub(start), err
+	if last, err = eyes.until(ctx, eyes.ready); err != nil {
+		return 0, 0, err
+	}
+	return there, last.Sub(start), nil
 }
 
 func (w *world) largestStatus(ctx context.Context) (int, error) {
@@ -176,7 +195,7 @@ func (b *bench) restart(ctx context.Context, w *world, o *env.RunningOperator, r
 		return nil, fmt.Errorf("stopping the operator: %w", err)
 	}
 	b.say("%s: restarting the operator", w.size)
-	before, err := reconciled("namespace")
+	before, err := passes()
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +204,7 @@ func (b *bench) restart(ctx context.Context, w *world, o *env.RunningOperator, r
 	if o, err = w.StartOperator(rec.wrap); err != nil {
 		return nil, err
 	}
-	end, err := idle(ctx, rec, before+float64(w.size.Tenants*w.size.Namespaces))
+	end, err := idle(ctx, rec, before.namespaces+w.size.Tenants*w.size.Namespaces)
 	if err != nil {
 		return o, err
 	}

@@ -150,5 +150,8 @@ func (w *world) raw(ctx context.Context, way string) (time.Duration, error) {
 		}
 	}
 	end, err := eyes.until(ctx, eyes.there)
-	return end.Sub(start), err
+	if err != nil {
+		return 0, err
+	}
+	return end.Sub(start), nil
 }

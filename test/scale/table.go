@@ -82,6 +82,8 @@ func (t *table) operation(o *operation) {
 	t.row("  writes per object", fmt.Sprintf("%.3f", ratio(o.Requests.managed(), o.Objects)), "", "", "1")
 	t.row("  other requests per tenant", fmt.Sprintf("%.2f", o.perTenant()), "", "", "")
 	t.tally(&o.Requests)
+	t.row("  passes per namespace, per tenant", fmt.Sprintf("%.1f, %.1f",
+		ratio(o.NamespacePasses, o.Size.Tenants*o.Size.Namespaces), ratio(o.TenantPasses, o.Size.Tenants)), "", "", "")
 	t.row("  largest status", fmt.Sprintf("%d bytes", o.StatusBytes), "", "", fmt.Sprintf("≤ %d", mostStatus))
 	if s := o.Steady; s != nil {
 		n := s.Requests.all() + s.Requests.Reads + s.Requests.Discovery

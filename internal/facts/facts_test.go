@@ -1,0 +1,471 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package facts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/membership"
+	"github.com/bulkhead-dev/bulkhead/internal/policy"
+)
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// world is a cache in memory.
+type world struct {
+	tenants    []v1alpha1.Tenant
+	namespaces []corev1.Namespace
+	classes    []v1alpha1.TenantClass
+	endpoints  []discoveryv1.EndpointSlice
+	err        error
+}
+
+func (w *world) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	switch into := into.(type) {
+	case *corev1.Namespace:
+		for i := range w.namespaces {
+			if w.namespaces[i].Name == key.Name {
+				w.namespaces[i].DeepCopyInto(into)
+				return w.err
+			}
+		}
+	case *v1alpha1.Tenant:
+		for i := range w.tenants {
+			if w.tenants[i].Name == key.Name {
+				w.tenants[i].DeepCopyInto(into)
+				return w.err
+			}
+		}
+	}
+	if w.err != nil {
+		return w.err
+	}
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+}
+
+func (w *world) List(_ context.Context, into client.ObjectList, options ...client.ListOption) error {
+	var o client.ListOptions
+	o.ApplyOptions(options)
+	matches := func(field, value string) bool {
+		if o.FieldSelector == nil {
+			return true
+		}
+		want, ok := o.FieldSelector.RequiresExactMatch(field)
+		return ok && want == value
+	}
+	switch into := into.(type) {
+	case *v1alpha1.TenantList:
+		for _, tenant := range w.tenants {
+			for _, ns := range tenant.Spec.Namespaces {
+				if matches(IndexClaims, ns.Name) {
+					into.Items = append(into.Items, tenant)
+				}
+			}
+		}
+	case *corev1.NamespaceList:
+		for _, ns := range w.namespaces {
+			if matches(engine.IndexTenant, ns.Labels[v1alpha1.LabelTenant]) {
+				into.Items = append(into.Items, ns)
+			}
+		}
+	case *v1alpha1.TenantClassList:
+		into.Items = w.classes
+	case *discoveryv1.EndpointSliceList:
+		into.Items = w.endpoints
+	default:
+		return fmt.Errorf("no %T here", into)
+	}
+	return w.err
+}
+
+func tenant(name string, namespaces ...string) v1alpha1.Tenant {
+	t := v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(now)}}
+	for _, ns := range namespaces {
+		t.Spec.Namespaces = append(t.Spec.Namespaces, v1alpha1.TenantNamespace{Name: ns})
+	}
+	return t
+}
+
+// namespace is a live one; ours are the paths that our apply owns, "" if we never applied it.
+func namespace(name, label, ours string) corev1.Namespace {
+	ns := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if label != "" {
+		ns.Labels = map[string]string{v1alpha1.LabelTenant: label}
+	}
+	if ours != "" {
+		ns.ManagedFields = []metav1.ManagedFieldsEntry{{
+			Manager: v1alpha1.FieldManager, Operation: metav1.ManagedFieldsOperationApply,
+			FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(ours)},
+		}}
+	}
+	return ns
+}
+
+const (
+	ownsLabel    = `{"f:metadata":{"f:labels":{"f:tenancy.bulkhead.dev/tenant":{}}}}`
+	ownsReleased = `{"f:metadata":{"f:labels":{"f:tenancy.bulkhead.dev/released-from":{}}}}`
+	ownsOther    = `{"f:metadata":{"f:labels":{"f:other":{}}}}`
+)
+
+func TestState(t *testing.T) {
+	t.Parallel()
+	pointer := func(ns corev1.Namespace, changes ...func(*corev1.Namespace)) *corev1.Namespace {
+		for _, change := range changes {
+			change(&ns)
+		}
+		return &ns
+	}
+	released := func(ns *corev1.Namespace) { ns.Labels = map[string]string{v1alpha1.LabelReleasedFrom: "acme"} }
+	deleted := func(ns *corev1.Namespace) { ns.DeletionTimestamp = &metav1.Time{Time: now} }
+	byUpdate := func(ns *corev1.Namespace) { ns.ManagedFields[0].Operation = metav1.ManagedFieldsOperationUpdate }
+	tests := map[string]struct {
+		live *corev1.Namespace
+		want *membership.Namespace
+	}{
+		"none":                 {nil, nil},
+		"foreign":              {pointer(namespace("a", "", "")), &membership.Namespace{}},
+		"foreign and labelled": {pointer(namespace("a", "acme", "")), &membership.Namespace{Label: "acme"}},
+		"held":                 {pointer(namespace("a", "acme", ownsLabel)), &membership.Namespace{Label: "acme", LabelOurs: true, Ours: true}},
+		"the label was forged": {pointer(namespace("a", "acme", ownsOther)), &membership.Namespace{Label: "acme", Ours: true}},
+		"the label was stripped": {
+			pointer(namespace("a", "", ownsOther)), &membership.Namespace{Ours: true},
+		},
+		"released": {pointer(namespace("a", "", ownsReleased), released), &membership.Namespace{ReleasedFrom: "acme", Ours: true}},
+		"the mark of release was forged": {
+			pointer(namespace("a", "", ownsOther), released), &membership.Namespace{Ours: true},
+		},
+		"the mark of release on a foreign one": {pointer(namespace("a", "", ""), released), &membership.Namespace{}},
+		"being deleted":                        {pointer(namespace("a", "", ""), deleted), &membership.Namespace{Terminating: true}},
+		"our manager's name, but not by apply": {
+			pointer(namespace("a", "acme", ownsLabel), byUpdate), &membership.Namespace{Label: "acme"},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tc.want, state(tc.live)); diff != "" {
+				t.Errorf("state (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNamespace(t *testing.T) {
+	t.Parallel()
+	leaving := tenant("acme", "a")
+	leaving.DeletionTimestamp = &metav1.Time{Time: now}
+	leaving.Spec.DeletionPolicy = v1alpha1.DeletionDelete
+	adopter := tenant("beta", "a")
+	adopter.Spec.Namespaces[0].Adoption = v1alpha1.AdoptionIfUnclaimed
+	tests := map[string]struct {
+		world      world
+		namespace  string
+		wantAction membership.Action
+		wantTenant string
+		wantLive   bool
+		conflict   string
+	}{
+		"nobody's":   {namespace: "a", wantAction: membership.None},
+		"to be made": {world: world{tenants: []v1alpha1.Tenant{tenant("acme", "a")}}, namespace: "a", wantAction: membership.Ensure, wantTenant: "acme"},
+		"held": {
+			world:     world{tenants: []v1alpha1.Tenant{tenant("acme", "a"), tenant("beta", "a")}, namespaces: []corev1.Namespace{namespace("a", "acme", ownsLabel)}},
+			namespace: "a", wantAction: membership.Ensure, wantTenant: "acme", wantLive: true, conflict: "beta",
+		},
+		"left the spec": {
+			world:     world{tenants: []v1alpha1.Tenant{tenant("acme", "b")}, namespaces: []corev1.Namespace{namespace("a", "acme", ownsLabel)}},
+			namespace: "a", wantAction: membership.Release, wantTenant: "acme", wantLive: true,
+		},
+		"a tenant that is being deleted claims nothing": {
+			world:     world{tenants: []v1alpha1.Tenant{leaving}, namespaces: []corev1.Namespace{namespace("a", "acme", ownsLabel)}},
+			namespace: "a", wantAction: membership.Delete, wantTenant: "acme", wantLive: true,
+		},
+		"adopted": {
+			world:     world{tenants: []v1alpha1.Tenant{adopter}, namespaces: []corev1.Namespace{namespace("a", "", "")}},
+			namespace: "a", wantAction: membership.Ensure, wantTenant: "beta", wantLive: true,
+		},
+		"the operator's own": {
+			world:     world{tenants: []v1alpha1.Tenant{tenant("acme", "bulkhead-system")}, namespaces: []corev1.Namespace{namespace("bulkhead-system", "acme", ownsLabel)}},
+			namespace: "bulkhead-system", wantAction: membership.None, wantLive: true, conflict: "acme",
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := NewReader(&tc.world, Options{OperatorNamespace: "bulkhead-system"})
+			got, err := r.Namespace(t.Context(), tc.namespace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			holder := ""
+			if got.Tenant != nil {
+				holder = got.Tenant.Name
+			}
+			if got.Decision.Action != tc.wantAction || holder != tc.wantTenant || holder != got.Decision.Holder || (got.Live != nil) != tc.wantLive {
+				t.Errorf("%+v for %q, live: %v", got.Decision, holder, got.Live != nil)
+			}
+			if _, told := got.Decision.Conflicts[tc.conflict]; tc.conflict != "" && !told {
+				t.Errorf("tenant %s isn't told that it doesn't get the namespace", tc.conflict)
+			}
+		})
+	}
+}
+
+func TestHeldAndLeaving(t *testing.T) {
+	t.Parallel()
+	acme := tenant("acme", "c", "b", "a", "bulkhead-system")
+	w := &world{
+		tenants: []v1alpha1.Tenant{acme},
+		namespaces: []corev1.Namespace{
+			namespace("a", "acme", ownsLabel), namespace("b", "acme", ""), namespace("d", "acme", ownsLabel), namespace("e", "acme", ownsOther),
+		},
+	}
+	r := NewReader(w, Options{OperatorNamespace: "bulkhead-system"})
+	held, conflicts, err := r.Held(t.Context(), &acme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "c"}, held); diff != "" {
+		t.Errorf("held (-want +got):\n%s", diff)
+	}
+	want := map[string]string{
+		"b":               "exists and is not held by the tenant; set adoption: IfUnclaimed to take it over",
+		"bulkhead-system": "is reserved: the operator runs there",
+	}
+	if diff := cmp.Diff(want, conflicts); diff != "" {
+		t.Errorf("conflicts (-want +got):\n%s", diff)
+	}
+	leaving, err := r.Leaving(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "d"}, leaving); diff != "" {
+		t.Errorf("leaving (-want +got): a forged label keeps no Tenant\n%s", diff)
+	}
+}
+
+// TestErrors never takes a cache that fails for one that is empty.
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the cache is broken")
+	acme := tenant("acme", "a")
+	r := NewReader(&world{err: broken}, Options{})
+	calls := map[string]func() error{
+		"Namespace": func() error { _, err := r.Namespace(t.Context(), "a"); return err },
+		"Held":      func() error { _, _, err := r.Held(t.Context(), &acme); return err },
+		"Leaving":   func() error { _, err := r.Leaving(t.Context(), "acme"); return err },
+		"Class":     func() error { _, err := r.Class(t.Context(), &acme); return err },
+		"Of":        func() error { _, _, err := r.Of(t.Context(), &acme, "a"); return err },
+		"claimants": func() error { _, err := r.claimants(t.Context(), "a"); return err },
+		"tenant":    func() error { _, err := r.tenant(t.Context(), "acme"); return err },
+		"apiServer": func() error { _, err := r.apiServer(t.Context()); return err },
+	}
+	for name, call := range calls {
+		if err := call(); !errors.Is(err, broken) {
+			t.Errorf("%s: %v, want that the cache is broken", name, err)
+		}
+	}
+}
+
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	until := func(minutes int) *metav1.Time {
+		return &metav1.Time{Time: now.Add(time.Duration(minutes) * time.Minute)}
+	}
+	acme := tenant("acme", "a", "b")
+	acme.Spec.Members = []v1alpha1.Member{
+		{Name: "owners"},
+		{Name: "guests", NotAfter: until(60)},
+		{Name: "only-b", Namespaces: []string{"b"}, NotAfter: until(5)},
+		{Name: "only-a", Namespaces: []string{"c", "a"}},
+		{Name: "over", NotAfter: until(-1)},
+		{Name: "over-now", NotAfter: until(0)},
+		{Name: "elsewhere", Namespaces: []string{"z"}, NotAfter: until(1)},
+	}
+	tests := map[string]struct {
+		namespace string
+		at        time.Time
+		want      []string
+		wantNext  time.Time
+	}{
+		"in a":                          {"a", now, []string{"guests", "only-a", "owners"}, now.Add(time.Hour)},
+		"in b":                          {"b", now, []string{"guests", "only-b", "owners"}, now.Add(5 * time.Minute)},
+		"anywhere":                      {"", now, []string{"elsewhere", "guests", "only-a", "only-b", "owners"}, now.Add(time.Minute)},
+		"a moment before the end":       {"b", now.Add(5*time.Minute - 1), []string{"guests", "only-b", "owners"}, now.Add(5 * time.Minute)},
+		"at the end":                    {"b", now.Add(5 * time.Minute), []string{"guests", "owners"}, now.Add(time.Hour)},
+		"when nothing ends any more":    {"b", now.Add(2 * time.Hour), []string{"owners"}, time.Time{}},
+		"a namespace that isn't listed": {"y", now, []string{"guests", "owners"}, now.Add(time.Hour)},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			members, next := Members(&acme, tc.namespace, tc.at)
+			var got []string
+			for _, m := range members {
+				got = append(got, m.Name)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("members (-want +got):\n%s", diff)
+			}
+			if !next.Equal(tc.wantNext) {
+				t.Errorf("the next access ends at %s, want %s", next, tc.wantNext)
+			}
+		})
+	}
+}
+
+// quotas is a policy with these budgets, as resource=quantity pairs.
+func quotas(pairs ...string) v1alpha1.PolicyBlocks {
+	q := &v1alpha1.Quota{PerNamespace: map[corev1.ResourceName]resource.Quantity{}}
+	for i := 0; i < len(pairs); i += 2 {
+		q.PerNamespace[corev1.ResourceName(pairs[i])] = resource.MustParse(pairs[i+1])
+	}
+	return v1alpha1.PolicyBlocks{Quota: q}
+}
+
+func TestBuild(t *testing.T) {
+	t.Parallel()
+	own := quotas("pods", "3")
+	acme := tenant("acme", "a", "b")
+	acme.Spec.Namespaces[1].Policy = &own
+	acme.Spec.PolicyBlocks = quotas("pods", "2", "secrets", "2")
+	acme.Spec.Members = []v1alpha1.Member{{Name: "owners", NotAfter: &metav1.Time{Time: now.Add(time.Hour)}}}
+	class := &v1alpha1.TenantClass{Spec: quotas("pods", "1", "secrets", "1", "services", "1")}
+	o := Options{DNS: feature.DNS{Namespace: "kube-system"}, APIServer: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:6443")}}
+	tests := map[string]struct {
+		class     *v1alpha1.TenantClass
+		namespace string
+		want      v1alpha1.PolicyBlocks
+	}{
+		"class, tenant and namespace":   {class, "b", quotas("pods", "3", "secrets", "2", "services", "1")},
+		"class and tenant":              {class, "a", quotas("pods", "2", "secrets", "2", "services", "1")},
+		"no class":                      {nil, "a", quotas("pods", "2", "secrets", "2")},
+		"a namespace that isn't listed": {nil, "z", quotas("pods", "2", "secrets", "2")},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := acme.DeepCopy()
+			got, expiry, err := o.Build(&acme, tc.class, tc.namespace, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := feature.Facts{
+				Tenant: "acme", Namespace: tc.namespace, Policy: tc.want, Members: acme.Spec.Members,
+				Cluster: feature.ClusterFacts{DNS: o.DNS, APIServer: o.APIServer},
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
+				t.Errorf("facts (-want +got):\n%s", diff)
+			}
+			if !expiry.Equal(now.Add(time.Hour)) {
+				t.Errorf("the next access ends at %s", expiry)
+			}
+			if diff := cmp.Diff(before, &acme); diff != "" {
+				t.Errorf("the Tenant was changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOf(t *testing.T) {
+	t.Parallel()
+	acme := tenant("acme", "a")
+	slice := func(kind discoveryv1.AddressType, port int32, addresses ...string) discoveryv1.EndpointSlice {
+		return discoveryv1.EndpointSlice{
+			AddressType: kind, Endpoints: []discoveryv1.Endpoint{{Addresses: addresses}}, Ports: []discoveryv1.EndpointPort{{Port: &port}},
+		}
+	}
+	w := &world{endpoints: []discoveryv1.EndpointSlice{
+		slice(discoveryv1.AddressTypeIPv6, 6443, "2001:db8::1"),
+		slice(discoveryv1.AddressTypeIPv4, 6443, "192.0.2.2", "192.0.2.1"),
+		slice(discoveryv1.AddressTypeIPv4, 6443, "192.0.2.1"),
+		slice(discoveryv1.AddressTypeFQDN, 6443, "api.example.com"),
+	}}
+	r := NewReader(w, Options{})
+	r.now = func() time.Time { return now }
+	got, _, err := r.Of(t.Context(), &acme, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"192.0.2.1:6443", "192.0.2.2:6443", "[2001:db8::1]:6443"}
+	if diff := cmp.Diff(want, texts(got.Cluster.APIServer)); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+	given := NewReader(w, Options{APIServer: []netip.AddrPort{netip.MustParseAddrPort("198.51.100.1:443")}})
+	if got, _, err = given.Of(t.Context(), &acme, "a"); err != nil || len(got.Cluster.APIServer) != 1 {
+		t.Errorf("addresses %v, %v; want what the flag says", got.Cluster.APIServer, err)
+	}
+	acme.Spec.ClassName = "none"
+	var notFound *policy.ClassNotFoundError
+	if _, _, err = r.Of(t.Context(), &acme, "a"); !errors.As(err, &notFound) {
+		t.Errorf("error %v, want that the class doesn't exist", err)
+	}
+	tf, _ := r.Tenant(&acme, []string{"a"})
+	if diff := cmp.Diff(feature.TenantFacts{Tenant: "acme", Namespaces: []string{"a"}}, tf); diff != "" {
+		t.Errorf("facts of the tenant (-want +got):\n%s", diff)
+	}
+}
+
+func texts(addresses []netip.AddrPort) []string {
+	var all []string
+	for _, a := range addresses {
+		all = append(all, a.String())
+	}
+	return all
+}
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	port := func(p int32) discoveryv1.EndpointPort { return discoveryv1.EndpointPort{Port: &p} }
+	tests := map[string]struct {
+		addresses []string
+		ports     []discoveryv1.EndpointPort
+		want      []string
+	}{
+		"IPv4":            {[]string{"192.0.2.1"}, []discoveryv1.EndpointPort{port(6443)}, []string{"192.0.2.1:6443"}},
+		"IPv6":            {[]string{"2001:db8::1"}, []discoveryv1.EndpointPort{port(443)}, []string{"[2001:db8::1]:443"}},
+		"several ports":   {[]string{"192.0.2.1"}, []discoveryv1.EndpointPort{port(1), port(2)}, []string{"192.0.2.1:1", "192.0.2.1:2"}},
+		"a name":          {[]string{"api.example.com"}, []discoveryv1.EndpointPort{port(443)}, nil},
+		"all ports":       {[]string{"192.0.2.1"}, []discoveryv1.EndpointPort{{}}, nil},
+		"no ports":        {[]string{"192.0.2.1"}, nil, nil},
+		"port zero":       {[]string{"192.0.2.1"}, []discoveryv1.EndpointPort{port(0)}, nil},
+		"a port too high": {[]string{"192.0.2.1"}, []discoveryv1.EndpointPort{port(65536)}, nil},
+		"the last port":   {[]string{"192.0.2.1"}, []discoveryv1.EndpointPort{port(65535)}, []string{"192.0.2.1:65535"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			slice := &discoveryv1.EndpointSlice{Endpoints: []discoveryv1.Endpoint{{Addresses: tc.addresses}}, Ports: tc.ports}
+			if diff := cmp.Diff(tc.want, texts(addresses(slice))); diff != "" {
+				t.Errorf("addresses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

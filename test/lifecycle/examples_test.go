@@ -1,0 +1,209 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package lifecycle
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
+)
+
+// inSync matches a Tenant that is Ready and of which nothing differs.
+func inSync() types.GomegaMatcher {
+	return SatisfyAll(beReady(), haveCondition(v1alpha1.ConditionInSync, metav1.ConditionTrue, v1alpha1.ReasonNoDrift))
+}
+
+// observed matches a Tenant in mode Observe of which something differs.
+func observed() types.GomegaMatcher {
+	return SatisfyAll(
+		haveCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonObserved),
+		haveCondition(v1alpha1.ConditionInSync, metav1.ConditionFalse, v1alpha1.ReasonDriftDetected, "differ from intent"),
+		HaveField("Status.Drift.Top", Not(BeEmpty())),
+	)
+}
+
+var _ = Describe("Examples", func() {
+	It("01: the smallest useful Tenant", func(ctx SpecContext) {
+		kubectlApply(ctx, "01-starter.yaml")
+		Eventually(ctx, tenantNamed("acme")).Should(inSync())
+		Expect(bindings("acme-dev")(ctx)).To(ConsistOf("bulkhead-deployer", "bulkhead-developers", "bulkhead-owners"))
+		Expect(bindings("acme-prod")(ctx)).To(ConsistOf("bulkhead-deployer", "bulkhead-owners"))
+		Expect(must(namespaceNamed("acme-prod")(ctx)).Labels).To(HaveKeyWithValue("environment", "production"))
+	})
+
+	It("03: shared services, with one namespace that is privileged", func(ctx SpecContext) {
+		kubectlApply(ctx, "03-observability.yaml", "egress")
+		Eventually(ctx, tenantNamed("observability")).Should(SatisfyAll(inSync(),
+			haveCondition(v1alpha1.ConditionIsolated, metav1.ConditionFalse, v1alpha1.ReasonOpenBySpec, "observability-agents")))
+		Expect(must(namespaceNamed("observability-agents")(ctx)).Labels).To(HaveKeyWithValue("pod-security.kubernetes.io/enforce", "privileged"))
+		Expect(must(namespaceNamed("observability")(ctx)).Labels).To(HaveKeyWithValue("pod-security.kubernetes.io/enforce", "restricted"))
+		Expect(policies("observability")(ctx)).To(ContainElements("bulkhead-allow-api-server", "bulkhead-allow-scrape-payments", "bulkhead-allow-scrape-everyone-else"))
+	})
+
+	It("04: classes", func(ctx SpecContext) {
+		kubectlApply(ctx, "04-classes.yaml", "ingress", "egress", "images")
+		Eventually(ctx, tenantNamed("catalog")).Should(SatisfyAll(inSync(), HaveField("Status.ClassName", "standard")))
+		Expect(quotaOf("catalog")(ctx)).To(Equal("50"), "from the class")
+	})
+
+	It("06: taking over what runs, first looking", func(ctx SpecContext) {
+		kubectlApply(ctx, "06-brownfield.yaml")
+		Eventually(ctx, tenantNamed("legacy")).Should(observed())
+		Expect(must(namespaceNamed("legacy-shop")(ctx)).Labels).NotTo(HaveKey(v1alpha1.LabelTenant))
+		Expect(policies("legacy-shop")(ctx)).To(BeEmpty())
+		change(ctx, "legacy", func(t *v1alpha1.Tenant) { t.Spec.Drift.Mode = v1alpha1.DriftEnforce })
+		Eventually(ctx, tenantNamed("legacy")).Should(inSync())
+		Expect(must(namespaceNamed("legacy-shop")(ctx)).Labels).To(HaveKeyWithValue("team", "shop"))
+	})
+})
+
+var _ = Describe("Bad examples", func() {
+	DescribeTable("are refused, with the field named, and nothing changes", func(ctx SpecContext, file string, words ...string) {
+		before := must(world.Kubectl(ctx, "get", "namespaces,tenants", "-o", "name"))
+		_, err := world.Kubectl(ctx, "apply", "-f", example(filepath.Join("bad", file)))
+		Expect(err).To(HaveOccurred())
+		for _, word := range words {
+			Expect(err).To(MatchError(ContainSubstring(word)))
+		}
+		Consistently(ctx, func() (string, error) { return world.Kubectl(ctx, "get", "namespaces,tenants", "-o", "name") }).Should(Equal(before))
+	},
+		Entry("a range that is none", "bad-cidr.yaml", `unknown field "spec.egress"`),
+		Entry("a guarded label", "guarded-label.yaml", "spec.namespaces[0].labels", "pod-security.kubernetes.io/", "podSecurity"),
+		Entry("a home that isn't listed", "home-not-listed.yaml", `unknown field "spec.selfService"`),
+		Entry("a peer of nothing", "peer-of-nothing.yaml", "spec.network.allow[0].peers[0]", "exactly one of tenant, namespaces, cidr"),
+		Entry("a reserved namespace", "reserved-namespace.yaml", "spec.namespaces[0].name", "is reserved", "kube-"),
+		Entry("two roles at once", "two-roles.yaml", "spec.members[0]", "exactly one of role", "clusterRoleName"),
+	)
+
+	It("cluster-admin: is accepted, isn't bound, and the others get their access", func(ctx SpecContext) {
+		kubectlApply(ctx, "bad/cluster-admin.yaml")
+		Eventually(ctx, tenantNamed("bad-bind")).Should(
+			haveCondition(v1alpha1.ConditionAccessReady, metav1.ConditionFalse, v1alpha1.ReasonBindForbidden, "cluster-admin"))
+		Eventually(ctx, bindings("bad-bind")).Should(ConsistOf("bulkhead-viewers"))
+	})
+
+	It("stolen-namespace: is accepted, doesn't get it, and the holder is untouched", func(ctx SpecContext) {
+		kubectlApply(ctx, "01-starter.yaml")
+		Eventually(ctx, tenantNamed("acme")).Should(inSync())
+		before := versions(ctx, "acme-prod", "acme")
+		kubectlApply(ctx, "bad/stolen-namespace.yaml")
+		Eventually(ctx, tenantNamed("bad-thief")).Should(SatisfyAll(
+			haveCondition(v1alpha1.ConditionNamespacesReady, metav1.ConditionFalse, v1alpha1.ReasonNamespaceConflict, "acme-prod", "tenant acme"),
+			HaveField("Status.Namespaces.Ready", BeEquivalentTo(1))))
+		Expect(namespaceNamed("bad-thief-own")(ctx)).NotTo(BeNil())
+		Expect(versions(ctx, "acme-prod", "acme")).To(Equal(before))
+		Eventually(ctx, tenantNamed("acme")).Should(inSync())
+	})
+})
+
+var _ = Describe("Samples", func() {
+	It("can be applied together, and become Ready", func(ctx SpecContext) {
+		directory := filepath.Join(must(env.Root()), "config", "samples")
+		files := must(filepath.Glob(filepath.Join(directory, "tenant*.yaml")))
+		Expect(files).NotTo(BeEmpty())
+		var tenants []string
+		for _, file := range files {
+			for _, document := range documents(file) {
+				cleanUp(document)
+				if document.GetKind() == "Tenant" {
+					tenants = append(tenants, document.GetName())
+				}
+			}
+		}
+		must(world.Kubectl(ctx, "apply", "--server-side", "-k", directory))
+		Expect(tenants).To(ContainElements("storefront", "catalog", "observability", "legacy"))
+		for _, name := range tenants {
+			if must(tenantNamed(name)(ctx)).Spec.Drift == nil {
+				Eventually(ctx, tenantNamed(name)).Should(inSync(), name)
+				continue
+			}
+			Eventually(ctx, tenantNamed(name)).Should(observed(), name)
+			change(ctx, name, func(t *v1alpha1.Tenant) { t.Spec.Drift = nil })
+			Eventually(ctx, tenantNamed(name)).Should(inSync(), name)
+		}
+		Expect(may(ctx, "somebody", "get", "pods", "storefront-prod")).To(BeFalse())
+		review := &rbacv1.RoleBinding{}
+		Expect(world.Admin.Get(ctx, client.ObjectKey{Namespace: "storefront-dev", Name: "bulkhead-developers"}, review)).To(Succeed())
+	})
+})
+
+// example is the path of a shared example. The spec is skipped where there are none.
+func example(file string) string {
+	directory := env.Examples()
+	if directory == "" {
+		Skip("the shared examples are not beside the project")
+	}
+	return filepath.Join(directory, file)
+}
+
+// kubectlApply applies a shared example as its reader would, without these blocks of policy, which the CRDs don't
+// have yet. All of it goes when the spec ends.
+func kubectlApply(ctx context.Context, file string, without ...string) {
+	GinkgoHelper()
+	var text strings.Builder
+	for _, document := range documents(example(file)) {
+		cleanUp(document)
+		for _, block := range without {
+			unstructured.RemoveNestedField(document.Object, "spec", block)
+		}
+		text.WriteString("---\n" + string(must(yaml.Marshal(document.Object))))
+	}
+	stripped := filepath.Join(GinkgoT().TempDir(), "example.yaml")
+	Expect(os.WriteFile(stripped, []byte(text.String()), 0o600)).To(Succeed())
+	must(world.Kubectl(ctx, "apply", "-f", stripped))
+}
+
+// documents reads the objects of a YAML file.
+func documents(file string) []*unstructured.Unstructured {
+	GinkgoHelper()
+	var found []*unstructured.Unstructured
+	for text := range strings.SplitSeq(string(must(os.ReadFile(file))), "\n---\n") {
+		document := &unstructured.Unstructured{}
+		Expect(yaml.Unmarshal([]byte(text), &document.Object)).To(Succeed())
+		found = append(found, document)
+	}
+	return found
+}
+
+// cleanUp removes what an example made when the spec ends; the namespaces of a Tenant go with it, and are waited for
+// because other examples have the same.
+func cleanUp(document *unstructured.Unstructured) {
+	if document.GetKind() != "Tenant" {
+		DeferCleanup(remove, document.DeepCopy())
+		return
+	}
+	var names []string
+	listed, _, _ := unstructured.NestedSlice(document.Object, "spec", "namespaces")
+	for _, item := range listed {
+		names = append(names, item.(map[string]any)["name"].(string))
+	}
+	DeferCleanup(func(ctx context.Context) {
+		removeTenant(ctx, document.GetName(), names)
+		for _, name := range names {
+			Eventually(ctx, namespaceNamed(name)).Should(BeNil())
+		}
+	})
+}
