@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -46,16 +47,18 @@ func announce(recorder events.EventRecorder, tenant *v1alpha1.Tenant, outcome *e
 	}
 	for _, binding := range outcome.Withdrawn {
 		if member := expired(tenant, binding); member != "" {
-			recorder.Eventf(tenant, nil, corev1.EventTypeNormal, v1alpha1.EventAccessExpired, "Withdraw",
+			// Events of the same related object are counted as one.
+			related := reference(v1alpha1.ObjectReference{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding", Namespace: outcome.Namespace, Name: binding})
+			recorder.Eventf(tenant, related, corev1.EventTypeNormal, v1alpha1.EventAccessExpired, "Withdraw",
 				"access of member %s to namespace %s ended as the spec says (notAfter)", member, outcome.Namespace)
 		}
 	}
 }
 
-// expired is the name of the member with an end to its access whose binding this is; empty if there is none.
+// expired is the name of the member whose binding this is and whose access has ended; empty if there is none.
 func expired(tenant *v1alpha1.Tenant, binding string) string {
 	at := slices.IndexFunc(tenant.Spec.Members, func(m v1alpha1.Member) bool {
-		return m.NotAfter != nil && binding == "bulkhead-"+m.Name
+		return m.NotAfter != nil && !time.Now().Before(m.NotAfter.Time) && binding == "bulkhead-"+m.Name
 	})
 	if at < 0 {
 		return ""

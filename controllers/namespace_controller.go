@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
@@ -44,12 +45,19 @@ type NamespaceReconciler struct {
 	Ledger   *status.Ledger
 	Events   events.EventRecorder
 	Features []feature.Feature
+
+	wake wake
 }
 
 // SetupWithManager registers the controller and what it watches.
 func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	alarms := source.Func(func(_ context.Context, q queue) error {
+		r.wake = alarm(q)
+		return nil
+	})
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("namespace").
+		WatchesRawSource(alarms).
 		Watches(&corev1.Namespace{}, namespaces(r.Engine)).
 		Watches(&v1alpha1.Tenant{}, namespacesOf(r.Cache), builder.WithPredicates(specChanged())).
 		Watches(&v1alpha1.TenantClass{}, allNamespaces(r.Cache), builder.WithPredicates(specChanged())).
@@ -129,6 +137,9 @@ func (r *NamespaceReconciler) ensure(ctx context.Context, view *facts.Namespace,
 	outcome := r.Engine.Run(ctx, plan, pass)
 	r.record(view, name, status.Report{State: status.Applied, Outcome: outcome})
 	announce(r.Events, tenant, outcome)
+	if outcome.Err != nil {
+		r.wake(name, expiry)
+	}
 	return ctrl.Result{RequeueAfter: again(outcome, until(expiry))}, outcome.Err
 }
 
@@ -200,6 +211,18 @@ func again(outcome *engine.Outcome, expiry time.Duration) time.Duration {
 		return refusedAgain
 	}
 	return expiry
+}
+
+// wake brings a key back at a time, if there is one. A pass that failed is tried again after a growing pause, which
+// must not outlast the access that ends meanwhile; and a result's RequeueAfter doesn't count beside an error.
+type wake func(key string, at time.Time)
+
+func alarm(q queue) wake {
+	return func(key string, at time.Time) {
+		if wait := until(at); wait > 0 {
+			q.AddAfter(request(key), wait)
+		}
+	}
 }
 
 func until(t time.Time) time.Duration {

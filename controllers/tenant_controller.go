@@ -60,16 +60,19 @@ type TenantReconciler struct {
 	Features []feature.Feature
 
 	finalized finalizers
+	wake      wake
 }
 
 // SetupWithManager registers the controller and what it watches.
 func (r *TenantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	news := source.Func(func(_ context.Context, q queue) error {
 		r.Ledger.Notify(func(tenant string) { q.AddAfter(request(tenant), gather) })
+		r.wake = alarm(q)
 		return nil
 	})
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Tenant{}, builder.WithPredicates(specChanged())).
+		Watches(&corev1.Namespace{}, leavers()).
 		Watches(&v1alpha1.TenantClass{}, allTenants(r.Client), builder.WithPredicates(specChanged())).
 		WatchesRawSource(news).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
@@ -133,6 +136,9 @@ func (r *TenantReconciler) cluster(ctx context.Context, tenant *v1alpha1.Tenant,
 	outcome := r.Engine.Run(ctx, plan, engine.Pass{Mode: status.Mode(tenant), Known: !seen && provisioned(tenant)})
 	r.Ledger.RecordCluster(tenant.Name, outcome)
 	announce(r.Events, tenant, outcome)
+	if outcome.Err != nil {
+		r.wake(tenant.Name, expiry)
+	}
 	return again(outcome, until(expiry)), outcome.Err
 }
 
@@ -140,7 +146,9 @@ func (r *TenantReconciler) cluster(ctx context.Context, tenant *v1alpha1.Tenant,
 func (r *TenantReconciler) publish(ctx context.Context, rollup status.Rollup) (ctrl.Result, error) {
 	tenant := rollup.Tenant
 	class, err := r.Facts.Class(ctx, tenant)
-	if err == nil && class != nil {
+	if _, unknown := policyReason(err); unknown {
+		rollup.Unclassed = err.Error()
+	} else if class != nil {
 		rollup.Class = class.Name
 	}
 	rollup.Snapshot = r.Ledger.Snapshot(tenant.Name)

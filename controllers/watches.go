@@ -72,6 +72,24 @@ func namespaces(e *engine.Engine) handler.EventHandler {
 	}
 }
 
+// leavers enqueues the tenant that a namespace was labelled for when the label, or the namespace, is gone: a Tenant
+// that is being deleted waits for that, and after a restart nothing else would tell it.
+func leavers() handler.EventHandler {
+	add := func(q queue, object client.Object) {
+		if tenant := object.GetLabels()[v1alpha1.LabelTenant]; tenant != "" {
+			q.Add(request(tenant))
+		}
+	}
+	return handler.Funcs{
+		UpdateFunc: func(_ context.Context, u event.UpdateEvent, q queue) {
+			if u.ObjectOld.GetLabels()[v1alpha1.LabelTenant] != u.ObjectNew.GetLabels()[v1alpha1.LabelTenant] {
+				add(q, u.ObjectOld)
+			}
+		},
+		DeleteFunc: func(_ context.Context, d event.DeleteEvent, q queue) { add(q, d.Object) },
+	}
+}
+
 // quotaChanged drops updates of a ResourceQuota that only say how much is used: they come with every pod.
 func quotaChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {

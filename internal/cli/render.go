@@ -26,6 +26,8 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	runtimejson "k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 
@@ -129,18 +131,29 @@ func (in *input) read(reader io.Reader) error {
 		switch kind.Kind {
 		case "Tenant":
 			var tenant v1alpha1.Tenant
-			if err := sigsyaml.UnmarshalStrict(document, &tenant); err != nil {
+			if err := decode(document, &tenant); err != nil {
 				return err
 			}
 			in.tenants = append(in.tenants, tenant)
 		case "TenantClass":
 			var class v1alpha1.TenantClass
-			if err := sigsyaml.UnmarshalStrict(document, &class); err != nil {
+			if err := decode(document, &class); err != nil {
 				return err
 			}
 			in.classes = append(in.classes, class)
 		}
 	}
+}
+
+// decode reads an object; its errors name a field by its whole path.
+func decode(document []byte, into runtime.Object) error {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return err
+	}
+	strict := runtimejson.SerializerOptions{Yaml: true, Strict: true}
+	_, _, err := runtimejson.NewSerializerWithOptions(runtimejson.DefaultMetaFactory, scheme, scheme, strict).Decode(document, nil, into)
+	return err
 }
 
 // render plans every tenant; what can't be rendered is a problem, and the rest is rendered all the same.

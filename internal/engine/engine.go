@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -106,15 +107,18 @@ func (e *Engine) Run(ctx context.Context, plan *Plan, pass Pass) *Outcome {
 	r := &run{engine: e, plan: plan, pass: pass, outcome: newOutcome(plan), live: map[objectID]client.Object{}}
 	if err := r.read(ctx); err != nil {
 		r.outcome.fail("", fmt.Errorf("reading the cache: %w", err))
+		r.outcome.waitForNamespace(plan)
 		return r.outcome.finish(plan)
 	}
 	r.closeDoors(ctx)
 	standing := r.namespace(ctx)
-	if standing || pass.Mode == v1alpha1.DriftObserve {
-		standing = r.settleAll(ctx, plan.Walls) && standing
-		r.openDoors(ctx, standing)
-		r.pruneWalls(ctx)
+	if !standing && !r.observing() && !r.held() {
+		r.outcome.waitForNamespace(plan)
+		return r.outcome.finish(plan)
 	}
+	standing = r.settleAll(ctx, plan.Walls) && standing
+	r.openDoors(ctx, standing)
+	r.pruneWalls(ctx)
 	return r.outcome.finish(plan)
 }
 
@@ -128,6 +132,12 @@ type run struct {
 }
 
 func (r *run) observing() bool { return r.pass.Mode == v1alpha1.DriftObserve }
+
+// held reports whether the live namespace is the tenant's already. Its walls are kept up even while something of the
+// Namespace itself is refused.
+func (r *run) held() bool {
+	return r.pass.Live != nil && r.pass.Live.GetLabels()[v1alpha1.LabelTenant] == r.plan.Tenant
+}
 
 // namespace settles the Namespace itself and reports whether walls and doors can be built in it.
 func (r *run) namespace(ctx context.Context) bool {
@@ -235,7 +245,8 @@ func (r *run) settle(ctx context.Context, intent *Intent) result {
 	if j.verdict == settled || j.verdict == lagging {
 		return res
 	}
-	if r.observing() || j.verdict == unmovable || j.verdict == drifted {
+	report := r.observing() && !(j.verdict == outdated && narrows(intent, res.live))
+	if report || j.verdict == unmovable || j.verdict == drifted {
 		item := j.item(intent, res.live, r.engine.now())
 		item.Action = v1alpha1.DriftReported
 		res.drift = &item
@@ -244,7 +255,7 @@ func (r *run) settle(ctx context.Context, intent *Intent) result {
 		res.drift.Action = v1alpha1.DriftFailed
 		return res
 	}
-	if r.observing() {
+	if report {
 		return res
 	}
 	start := r.engine.now()
@@ -280,10 +291,16 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 	if live != nil {
 		if pointers := j.difference.InjectedPointers(); len(pointers) > 0 {
 			patched, err := e.writer.removePaths(ctx, id, live.GetResourceVersion(), pointers)
-			if err != nil {
+			switch {
+			case apierrors.IsForbidden(err) && intent.GVK.Group == rbacv1.GroupName:
+				// What is left for a moment would grant more than we may grant: only a new object will do.
+				if err := e.remove(ctx, id, live); err != nil {
+					return nil, err
+				}
+				live = nil
+			case err != nil:
 				return nil, err
-			}
-			if j.difference.OnlyInjected() {
+			case j.difference.OnlyInjected():
 				e.journal.put(id, entry{uid: patched.UID, version: patched.ResourceVersion, hash: intent.Hash})
 				return patched, nil
 			}

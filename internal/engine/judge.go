@@ -13,6 +13,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -126,11 +127,11 @@ func isDrift(intent *Intent, live client.Object, known bool) bool {
 	return hash == "" || !drift.OwnsAnnotation(live, v1alpha1.FieldManager, v1alpha1.AnnotationIntent)
 }
 
-// immutable reports whether the difference can't be applied to the existing object: the role of a binding can
-// only change by deleting it.
+// immutable reports whether the difference can't be applied to the existing object: the role of a binding, and the
+// scopes of a quota, can only change by deleting it.
 func (j judgement) immutable() bool {
 	for _, path := range j.difference.Paths() {
-		if path == "roleRef" || strings.HasPrefix(path, "roleRef.") {
+		if path == "roleRef" || strings.HasPrefix(path, "roleRef.") || strings.HasPrefix(path, "spec.scopes") {
 			return true
 		}
 	}
@@ -138,12 +139,21 @@ func (j judgement) immutable() bool {
 }
 
 // telling leaves the intent annotation out of paths that say more: it differs whenever anything of ours is gone.
+// Metadata comes last: only the first paths are shown, and edited labels must not hide what was opened.
 func telling(paths []string) []string {
 	own := "metadata.annotations[" + v1alpha1.AnnotationIntent + "]"
 	if len(paths) > 1 {
 		paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == own })
+		slices.SortStableFunc(paths, func(a, b string) int { return cmp.Compare(inMetadata(a), inMetadata(b)) })
 	}
 	return paths
+}
+
+func inMetadata(path string) int {
+	if strings.HasPrefix(path, "metadata.") {
+		return 1
+	}
+	return 0
 }
 
 // item describes the judgement for status and events.

@@ -129,6 +129,13 @@ func (o *Outcome) wait(intent *Intent, why string) {
 	o.waiting = append(o.waiting, waiting{intent.Feature, intent.String() + " " + why})
 }
 
+// waitForNamespace notes that nothing was looked at because the namespace isn't what it must be.
+func (o *Outcome) waitForNamespace(plan *Plan) {
+	for _, intent := range append(slices.Clone(plan.Walls), plan.Doors...) {
+		o.waiting = append(o.waiting, waiting{intent.Feature, "waits for namespace " + plan.Name})
+	}
+}
+
 // record notes what became of one intent.
 func (o *Outcome) record(r result) {
 	state := o.room(r.intent.Feature)

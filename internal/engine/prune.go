@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"slices"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -151,6 +152,26 @@ func (r *run) closeDoors(ctx context.Context) {
 		}
 		r.outcome.Withdrawn = append(r.outcome.Withdrawn, id.key.Name)
 	}
+}
+
+// narrows reports whether applying the intent of a binding that we applied before only takes subjects away: access
+// that the spec has ended is withdrawn in every mode.
+func narrows(intent *Intent, live client.Object) bool {
+	var had []rbacv1.Subject
+	var wanted struct{ Subjects []rbacv1.Subject }
+	switch binding := live.(type) {
+	case *rbacv1.RoleBinding:
+		had = binding.Subjects
+	case *rbacv1.ClusterRoleBinding:
+		had = binding.Subjects
+	default:
+		return false
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(intent.Object.Object, &wanted); err != nil {
+		return false
+	}
+	foreign := func(s rbacv1.Subject) bool { return !slices.Contains(had, s) }
+	return drift.AppliedBy(live, v1alpha1.FieldManager) && len(wanted.Subjects) < len(had) && !slices.ContainsFunc(wanted.Subjects, foreign)
 }
 
 // pruneWalls deletes walls that the spec no longer asks for, or reports them if nothing may be written.

@@ -87,7 +87,7 @@ func (w *writer) removePaths(ctx context.Context, id objectID, version string, p
 	patched, err := resource.Patch(ctx, id.key.Name, types.JSONPatchType, body,
 		metav1.PatchOptions{FieldManager: v1alpha1.FieldManager})
 	metrics.ApplyRequest(id.gvk.Kind, err)
-	if apierrors.IsConflict(err) || apierrors.IsInvalid(err) || isFailedTest(err) {
+	if apierrors.IsConflict(err) || isFailedTest(err) {
 		return nil, errChangedMeanwhile
 	}
 	if err != nil {
@@ -99,10 +99,15 @@ func (w *writer) removePaths(ctx context.Context, id objectID, version string, p
 // errChangedMeanwhile says that an object is no longer the one that was judged.
 var errChangedMeanwhile = errors.New("the object changed since it was judged")
 
-// isFailedTest reports whether the test of a JSON patch failed, which the API server answers with 422 and no reason.
+// isFailedTest reports whether the test of a JSON patch failed. The API server answers it with 422, as it does a
+// patch that makes an object invalid, but without saying which field is at fault.
 func isFailedTest(err error) bool {
 	var status apierrors.APIStatus
-	return errors.As(err, &status) && status.Status().Code == http.StatusUnprocessableEntity
+	if !errors.As(err, &status) || status.Status().Code != http.StatusUnprocessableEntity {
+		return false
+	}
+	details := status.Status().Details
+	return details == nil || len(details.Causes) == 0
 }
 
 // delete deletes the very object that was judged: another one of the same name is left alone.

@@ -101,6 +101,9 @@ func (r *Rollup) membership() []placed {
 		states = append(states, placed{name, engine.Condition{Type: v1alpha1.ConditionNamespacesReady,
 			Status: metav1.ConditionFalse, Reason: reason, Message: message}})
 	}
+	if r.Unclassed != "" && len(r.Held) == 0 {
+		add("", v1alpha1.ReasonClassNotFound, r.Unclassed) // otherwise each namespace says so
+	}
 	for _, name := range sortedKeys(r.Conflicts) {
 		add(name, v1alpha1.ReasonNamespaceConflict, r.Conflicts[name])
 	}
@@ -217,12 +220,16 @@ func describe(drift v1alpha1.DriftStatus) string {
 // isolated says what the spec opens by itself. Judging what others have opened needs the live policies and
 // bindings of the whole cluster, which this version doesn't weigh: it says so instead of promising.
 func (r *Rollup) isolated() engine.Condition {
-	var open []string
+	where := map[string][]string{}
 	for _, outcome := range r.outcomes() {
-		open = append(open, outcome.OpenBySpec...)
+		for _, sentence := range outcome.OpenBySpec {
+			where[sentence] = append(where[sentence], outcome.Namespace)
+		}
 	}
-	slices.Sort(open)
-	open = slices.Compact(open)
+	open := make([]string, 0, len(where))
+	for _, sentence := range sortedKeys(where) {
+		open = append(open, sentence+" ("+Enumerate("namespace", where[sentence])+")")
+	}
 	if len(open) > 0 {
 		return engine.Condition{Type: v1alpha1.ConditionIsolated, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonOpenBySpec,
 			Message: strings.Join(open[:min(len(open), named)], "; ") + more(len(open)-named, "openings")}

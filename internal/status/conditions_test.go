@@ -169,7 +169,7 @@ func states() map[string]struct {
 				r.Snapshot.Reports["a"].Outcome.OpenBySpec = []string{"network.boundary is Cluster"}
 				r.Snapshot.Reports["b"].Outcome.OpenBySpec = []string{"network.boundary is Cluster"}
 			},
-			want: []string{"Isolated=False OpenBySpec: network.boundary is Cluster", "Ready=True Reconciled"},
+			want: []string{"Isolated=False OpenBySpec: network.boundary is Cluster (namespaces a, b)", "Ready=True Reconciled"},
 		},
 		"being deleted": {
 			change: func(r *status.Rollup) {

@@ -35,6 +35,8 @@ type Rollup struct {
 	Previous v1alpha1.TenantStatus
 	// Class is the name of the TenantClass in force.
 	Class string
+	// Unclassed says why the class can't be told; empty if it can.
+	Unclassed string
 	// Held are the listed namespaces that are the tenant's; Conflicts says of the others why not.
 	Held      []string
 	Conflicts map[string]string

@@ -113,7 +113,7 @@ var _ = Describe("drift of access", func() {
 			operatorUp()
 			comesBack(ctx, binding, before)
 			expectDrift(ctx, name, binding, v1alpha1.DriftFieldModified, gstruct.Fields{
-				"Paths":    ContainElement("roleRef.name"),
+				"Paths":    ContainElement("roleRef"),
 				"Manager":  Equal("kubectl-replace"),
 				"Severity": Equal(v1alpha1.SeverityCritical),
 			})

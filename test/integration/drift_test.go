@@ -208,8 +208,8 @@ var _ = Describe("drift of budgets", func() {
 		Expect(world.Admin.Create(ctx, replacement, client.FieldOwner("kubectl-replace"))).To(Succeed())
 		operatorUp()
 		comesBack(ctx, quota, before)
-		expectDrift(ctx, "scoped-quota", quota, v1alpha1.DriftFieldModified, gstruct.Fields{
-			"Paths":   ContainElement(HavePrefix("spec.scopes")),
+		expectDrift(ctx, "scoped-quota", quota, v1alpha1.DriftFieldInjected, gstruct.Fields{
+			"Paths":   ContainElements("spec.hard[requests.cpu]", "spec.scopes"),
 			"Manager": Equal("kubectl-replace"),
 		})
 	}, Serial)

@@ -66,6 +66,9 @@ func operatorDown() {
 
 var _ = AfterSuite(func() { operatorDown() })
 
+// Without this, an Eventually that is given a context has no other bound than the context.
+var _ = BeforeEach(func() { EnforceDefaultTimeoutsWhenUsingContexts() })
+
 func errorText(err error) string {
 	if err == nil {
 		return "without an error"

@@ -93,7 +93,7 @@ var _ = Describe("Bad examples", func() {
 		Entry("a range that is none", "bad-cidr.yaml", `unknown field "spec.egress"`),
 		Entry("a guarded label", "guarded-label.yaml", "spec.namespaces[0].labels", "pod-security.kubernetes.io/", "podSecurity"),
 		Entry("a home that isn't listed", "home-not-listed.yaml", `unknown field "spec.selfService"`),
-		Entry("a peer of nothing", "peer-of-nothing.yaml", "spec.network.allow[0].peers[0]", "exactly one of tenant, namespaces, cidr"),
+		Entry("a peer of nothing", "peer-of-nothing.yaml", "spec.network.allow[0].peers[0]", "exactly one of tenant, namespaces"),
 		Entry("a reserved namespace", "reserved-namespace.yaml", "spec.namespaces[0].name", "is reserved", "kube-"),
 		Entry("two roles at once", "two-roles.yaml", "spec.members[0]", "exactly one of role", "clusterRoleName"),
 	)
@@ -188,8 +188,8 @@ func documents(file string) []*unstructured.Unstructured {
 	return found
 }
 
-// cleanUp removes what an example made when the spec ends; the namespaces of a Tenant go with it, and are waited for
-// because other examples have the same.
+// cleanUp removes what an example made when the spec ends. The namespaces that were the Tenant's are waited for, because
+// other examples have the same.
 func cleanUp(document *unstructured.Unstructured) {
 	if document.GetKind() != "Tenant" {
 		DeferCleanup(remove, document.DeepCopy())
@@ -201,8 +201,12 @@ func cleanUp(document *unstructured.Unstructured) {
 		names = append(names, item.(map[string]any)["name"].(string))
 	}
 	DeferCleanup(func(ctx context.Context) {
-		removeTenant(ctx, document.GetName(), names)
+		removeTenant(ctx, document.GetName(), nil)
 		for _, name := range names {
+			if namespace := must(namespaceNamed(name)(ctx)); namespace == nil || namespace.Labels[v1alpha1.LabelReleasedFrom] != document.GetName() {
+				continue
+			}
+			remove(ctx, namespaceOf(name))
 			Eventually(ctx, namespaceNamed(name)).Should(BeNil())
 		}
 	})

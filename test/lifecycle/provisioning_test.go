@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -30,11 +31,11 @@ var _ = Describe("Scenario 9: provisioning fails in part", func() {
 		tenant := tenantOf("half", "half-good", "half-bad")
 		tenant.Spec.Members = []v1alpha1.Member{member("half-owner", v1alpha1.RoleAdmin)}
 		tenant.Spec.Quota = pods("5")
-		tenant.Spec.Namespaces[1].Policy = &v1alpha1.PolicyBlocks{Quota: pods("-1")}
+		tenant.Spec.Namespaces[1].Policy = &v1alpha1.PolicyBlocks{Quota: pods("500m")}
 		create(ctx, tenant)
 
 		broken := SatisfyAll(
-			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "ResourceQuota half-bad/bulkhead", "-1"),
+			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "ResourceQuota half-bad/bulkhead", "500m"),
 			haveCondition(v1alpha1.ConditionQuotaReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "ResourceQuota half-bad/bulkhead"),
 			haveCondition(v1alpha1.ConditionAccessReady, metav1.ConditionFalse, v1alpha1.ReasonPending, "half-bad"),
 			haveCondition(v1alpha1.ConditionNetworkReady, metav1.ConditionTrue, v1alpha1.ReasonApplied),
@@ -69,6 +70,19 @@ var _ = Describe("Scenario 9: provisioning fails in part", func() {
 		))
 		Expect(namespaceNamed("unborn-bad")(ctx)).To(BeNil())
 		Expect(bindings("unborn-good")(ctx)).To(ConsistOf("bulkhead-unborn-owner"))
+	})
+
+	It("keeps up the walls of a namespace whose labels are refused", func(ctx SpecContext) {
+		create(ctx, tenantOf("relabelled", "relabelled-a"))
+		Eventually(ctx, tenantNamed("relabelled")).Should(beReady())
+		change(ctx, "relabelled", func(t *v1alpha1.Tenant) {
+			t.Spec.Namespaces[0].Labels = map[string]v1alpha1.LabelValue{"not a key": "x"}
+		})
+		Eventually(ctx, tenantNamed("relabelled")).Should(
+			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "Namespace relabelled-a", "not a key"))
+		wall := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "relabelled-a", Name: "bulkhead-default-deny"}}
+		Expect(world.Admin.Delete(ctx, wall)).To(Succeed())
+		Eventually(ctx, policies("relabelled-a")).Should(ContainElement("bulkhead-default-deny"))
 	})
 
 	It("gives all other members their access when one asks for a role that may not be bound", func(ctx SpecContext) {

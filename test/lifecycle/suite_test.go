@@ -53,6 +53,7 @@ func TestLifecycle(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyTimeout(soon)
 	SetDefaultEventuallyPollingInterval(often)
 	SetDefaultConsistentlyDuration(aWhile)

@@ -1,0 +1,338 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package server_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/drift"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/features"
+	"github.com/bulkhead-dev/bulkhead/test/conformance/corpus"
+)
+
+// TestStoredIsWhatWasRendered applies everything, reads it back, and compares: what the API server makes of an object
+// must never look like someone's change. Then it applies the same in other orders and spellings.
+func TestStoredIsWhatWasRendered(t *testing.T) {
+	t.Parallel()
+	comparer, err := drift.NewComparer(world.Scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(t *testing.T, intent *engine.Intent) string {
+		t.Helper()
+		if err := apply(t, intent); err != nil {
+			t.Fatalf("%s: %v", intent, err)
+		}
+		live := stored(t, intent)
+		raw := &unstructured.Unstructured{}
+		raw.SetGroupVersionKind(intent.GVK)
+		if err := world.Admin.Get(t.Context(), intent.Key, raw); err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range []client.Object{live, raw} {
+			difference, err := comparer.Compare(intent.Object, object)
+			if err != nil || !difference.Empty() {
+				t.Errorf("%s, as %T: differs in %v, %v\napplied %s\nstored %s", intent, object, difference.Paths(), err, marshal(t, intent.Object), marshal(t, raw))
+			}
+		}
+		if err := apply(t, intent); err != nil {
+			t.Fatal(err)
+		}
+		if again := stored(t, intent); again.GetResourceVersion() != live.GetResourceVersion() {
+			t.Errorf("%s: applying the same again changes it", intent)
+		}
+		return live.GetResourceVersion()
+	}
+	eachCase(t, func(t *testing.T, c corpus.Case) {
+		random := rand.New(rand.NewPCG(7, 8))
+		for _, s := range subjects(t, c, "st") {
+			versions := map[string]string{}
+			for _, intent := range s.plan(t, features.All()).Objects() {
+				versions[intent.String()] = check(t, intent)
+			}
+			for range 3 {
+				shuffled := s
+				shuffled.facts = corpus.Copy(s.facts)
+				corpus.Shuffle(&shuffled.facts, random)
+				for _, intent := range shuffled.plan(t, features.All()).Objects() {
+					if check(t, intent) != versions[intent.String()] {
+						t.Errorf("%s: applying it in another order changes it", intent)
+					}
+				}
+			}
+			for range 3 {
+				respelled := s
+				respelled.facts = corpus.Copy(s.facts)
+				corpus.Respell(&respelled.facts, random)
+				for _, intent := range respelled.plan(t, features.All()).Objects() {
+					check(t, intent)
+				}
+			}
+		}
+	})
+}
+
+// apply applies an intent as the admin, in the operator's name.
+func apply(t *testing.T, intent *engine.Intent) error {
+	t.Helper()
+	return world.Admin.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(intent.Object.DeepCopy()),
+		client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
+}
+
+// TestSecondPassWritesNothing runs a plan again at once, when the cache shows it, and as an operator that starts anew.
+func TestSecondPassWritesNothing(t *testing.T) {
+	t.Parallel()
+	eachCase(t, func(t *testing.T, c corpus.Case) {
+		first, second := start(t, features.All()), start(t, features.All())
+		for _, s := range subjects(t, c, "pw") {
+			plan := s.plan(t, features.All())
+			outcome, writes := first.pass(t, plan, false)
+			if outcome.Err != nil || outcome.Refused || len(outcome.Corrected) != 0 || writes != int64(len(plan.Objects())) {
+				t.Fatalf("%s: %d writes for %d objects, corrected %v, %v, %v", s.name, writes, len(plan.Objects()), outcome.Corrected, outcome.Err, outcome.Conditions)
+			}
+			first.mustStay(t, s.name+", at once", plan, false)
+			catchUp(t, plan.Objects()...)
+			first.mustStay(t, s.name+", when the cache has caught up", plan, false)
+			first.mustStay(t, s.name+", once more", plan, false)
+			second.mustStay(t, s.name+", by another process", plan, true)
+		}
+	})
+}
+
+// TestRemovedBlocksArePruned takes everything out of the spec. What isn't asked for any more goes, and nothing of
+// anybody else, whatever labels it carries.
+func TestRemovedBlocksArePruned(t *testing.T) {
+	t.Parallel()
+	eachCase(t, func(t *testing.T, c corpus.Case) {
+		p := start(t, features.All())
+		for _, s := range subjects(t, c, "pr") {
+			full := s.plan(t, features.All())
+			p.mustSettle(t, full)
+			foreign := foreigners(t, full)
+			catchUp(t, foreign...)
+			var versions []string
+			for _, intent := range foreign {
+				versions = append(versions, stored(t, intent).GetResourceVersion())
+			}
+
+			none := s
+			none.facts.Policy, none.facts.Members = v1alpha1.PolicyBlocks{}, nil
+			if s.tenant != nil {
+				none.tenant = &feature.TenantFacts{Tenant: s.tenant.Tenant, Namespaces: s.tenant.Namespaces}
+			}
+			empty := none.plan(t, features.All())
+			p.mustSettle(t, empty)
+			catchUp(t, full.Objects()...)
+			kept := map[string]bool{}
+			for _, intent := range empty.Objects() {
+				kept[intent.String()] = true
+			}
+			for _, intent := range full.Objects() {
+				if there := stored(t, intent) != nil; there != kept[intent.String()] {
+					t.Errorf("%s: is there: %v, want %v", intent, there, kept[intent.String()])
+				}
+			}
+			for i, intent := range foreign {
+				if live := stored(t, intent); live == nil || live.GetResourceVersion() != versions[i] {
+					t.Errorf("%s is someone else's, and was touched", intent)
+				}
+			}
+			p.mustStay(t, s.name+", after pruning", empty, false)
+		}
+	})
+}
+
+// foreigners puts, beside each kind of object of a plan, one of someone else that is alike but for its name.
+func foreigners(t *testing.T, plan *engine.Plan) []*engine.Intent {
+	t.Helper()
+	var made []*engine.Intent
+	seen := map[string]bool{}
+	for _, intent := range plan.Objects() {
+		if intent == plan.Namespace || seen[intent.GVK.Kind] {
+			continue
+		}
+		seen[intent.GVK.Kind] = true
+		copied := *intent
+		copied.Object = intent.Object.DeepCopy()
+		copied.Key.Name = "foreign"
+		if plan.Name == "" {
+			copied.Key.Name = "bulkhead:tenant:" + plan.Tenant + ":foreign"
+		}
+		copied.Object.SetName(copied.Key.Name)
+		if err := world.Admin.Create(t.Context(), copied.Object, client.FieldOwner("someone")); err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, &copied)
+	}
+	return made
+}
+
+// edits are changes that someone makes by hand, as merge patches, by kind. Each opens something.
+var edits = map[string]string{
+	"Namespace":          `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":null}}}`,
+	"NetworkPolicy":      `{"spec":{"ingress":[{}],"egress":[{}],"policyTypes":["Egress"]}}`,
+	"ResourceQuota":      `{"spec":{"hard":{"pods":"99999"}}}`,
+	"LimitRange":         `{"spec":{"limits":[{"type":"Pod","max":{"cpu":"99"}}]}}`,
+	"RoleBinding":        `{"subjects":[{"kind":"User","apiGroup":"rbac.authorization.k8s.io","name":"mallory"}]}`,
+	"ClusterRole":        `{"rules":[{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}]}`,
+	"ClusterRoleBinding": `{"subjects":[{"kind":"Group","apiGroup":"rbac.authorization.k8s.io","name":"system:authenticated"}]}`,
+}
+
+// TestForeignEdits changes every kind of object in several ways. Each is undone at once, and counted once.
+func TestForeignEdits(t *testing.T) {
+	t.Parallel()
+	for _, gvk := range kinds() {
+		if edits[gvk.Kind] == "" {
+			t.Errorf("add to the map edits how someone might change a %s", gvk.Kind)
+		}
+	}
+	patch := func(text string) func(*testing.T, client.Object) error {
+		return func(t *testing.T, live client.Object) error {
+			t.Helper()
+			return world.Admin.Patch(t.Context(), live, client.RawPatch(types.MergePatchType, []byte(text)), client.FieldOwner("someone"))
+		}
+	}
+	changes := map[string]func(*testing.T, client.Object) error{
+		"relabelled":   patch(`{"metadata":{"labels":{"` + v1alpha1.LabelTenant + `":"stolen"}}}`),
+		"label gone":   patch(`{"metadata":{"labels":{"` + v1alpha1.LabelTenant + `":null}}}`),
+		"no intent":    patch(`{"metadata":{"annotations":{"` + v1alpha1.AnnotationIntent + `":null}}}`),
+		"wrong intent": patch(`{"metadata":{"annotations":{"` + v1alpha1.AnnotationIntent + `":"v1:0"}}}`),
+		"deleted": func(t *testing.T, live client.Object) error {
+			t.Helper()
+			return world.Admin.Delete(t.Context(), live)
+		},
+		"edited": func(t *testing.T, live client.Object) error {
+			t.Helper()
+			gvk, err := world.Admin.GroupVersionKindFor(live)
+			if err != nil {
+				return err
+			}
+			return patch(edits[gvk.Kind])(t, live)
+		},
+	}
+	eachCase(t, func(t *testing.T, c corpus.Case) {
+		p := start(t, features.All())
+		for _, s := range subjects(t, c, "fe") {
+			plan := s.plan(t, features.All())
+			p.mustSettle(t, plan)
+			seen := map[string]bool{}
+			for _, intent := range plan.Objects() {
+				if seen[intent.GVK.Kind] {
+					continue
+				}
+				seen[intent.GVK.Kind] = true
+				for name, change := range changes {
+					if intent == plan.Namespace && name == "deleted" {
+						continue // which takes all that is in it along
+					}
+					if err := change(t, stored(t, intent)); err != nil {
+						t.Fatalf("%s, %s: %v", intent, name, err)
+					}
+					catchUp(t, intent)
+					p.mustRestore(t, name, plan, intent)
+				}
+			}
+		}
+	})
+}
+
+// mustRestore runs a plan and fails unless that brings back this object, and counts it once.
+func (p *process) mustRestore(t *testing.T, name string, plan *engine.Plan, intent *engine.Intent) {
+	t.Helper()
+	outcome, writes := p.pass(t, plan, false)
+	if outcome.Err != nil || len(outcome.Corrected) != 1 || len(outcome.Open) != 0 || writes < 1 || writes > 2 {
+		t.Errorf("%s, %s: %d writes, corrected %+v, open %+v, %v", intent, name, writes, outcome.Corrected, outcome.Open, outcome.Err)
+		return
+	}
+	if item := outcome.Corrected[0]; item.Object.Kind != intent.GVK.Kind || item.Object.Name != intent.Key.Name || item.Action != v1alpha1.DriftCorrected {
+		t.Errorf("%s, %s: corrected %+v", intent, name, item)
+	}
+	p.mustStay(t, intent.String()+", "+name+", at once", plan, false)
+	catchUp(t, intent)
+	p.mustStay(t, intent.String()+", "+name+", when the cache has caught up", plan, false)
+	comparer, err := drift.NewComparer(world.Scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if difference, err := comparer.Compare(intent.Object, stored(t, intent)); err != nil || !difference.Empty() {
+		t.Errorf("%s, %s: still differs in %v, %v", intent, name, difference.Paths(), err)
+	}
+}
+
+// broken is a room that can't render.
+type broken struct{ feature.Feature }
+
+func (broken) Render(feature.Facts) (feature.Result, error) {
+	return feature.Result{}, errors.New("the input makes no sense")
+}
+
+// TestFailedRoomIsLeftAlone breaks one room after the other: its objects and its labels stay, and its siblings are
+// applied.
+func TestFailedRoomIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	eachCase(t, func(t *testing.T, c corpus.Case) {
+		if c.Sample {
+			return // the corpus proper holds all that the samples do
+		}
+		for _, s := range subjects(t, c, "fr") {
+			if s.tenant != nil {
+				continue
+			}
+			full := s.plan(t, features.All())
+			start(t, features.All()).mustSettle(t, full)
+			for i, room := range features.All() {
+				rooms := slices.Clone(features.All())
+				rooms[i] = broken{room}
+				p := start(t, rooms)
+				plan := s.plan(t, rooms)
+				outcome, _ := p.pass(t, plan, true)
+				for _, other := range rooms {
+					want := "True " + v1alpha1.ReasonApplied
+					if other.Name() == room.Name() {
+						want = "False " + v1alpha1.ReasonInvalidPolicy
+					}
+					// What lives must come to life first, in its own time.
+					if got := condition(outcome, other.Condition()); got != want && got != "False "+v1alpha1.ReasonPending {
+						t.Errorf("with %s broken, %s is %s, want %s", room.Name(), other.Condition(), got, want)
+					}
+				}
+				if outcome.Err != nil || len(outcome.Withdrawn)+len(outcome.Corrected)+len(outcome.Open) != 0 {
+					t.Errorf("with %s broken: withdrawn %v, corrected %v, open %v, %v", room.Name(), outcome.Withdrawn, outcome.Corrected, outcome.Open, outcome.Err)
+				}
+				for _, intent := range full.Objects() {
+					live := stored(t, intent)
+					if live == nil {
+						t.Errorf("with %s broken, %s is gone", room.Name(), intent)
+						continue
+					}
+					for key, value := range intent.Object.GetLabels() {
+						if live.GetLabels()[key] != value {
+							t.Errorf("with %s broken, label %s of %s is %q", room.Name(), key, intent, live.GetLabels()[key])
+						}
+					}
+				}
+				catchUp(t, full.Objects()...)
+			}
+		}
+	})
+}

@@ -1,0 +1,356 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+// Package server_test holds the laws that every room and the engine keep together, on a real API server. The engine
+// runs with the operator's own rights and a cache of its own, one pass at a time, so that each request can be counted.
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/controllers"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/features"
+	"github.com/bulkhead-dev/bulkhead/test/conformance/corpus"
+	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
+	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
+)
+
+// soon bounds what the API server and the watches do by themselves.
+const soon = 30 * time.Second
+
+var (
+	world *env.Env
+	// watched is the operator's cache.
+	watched cache.Cache
+)
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) (code int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var err error
+	if world, err = env.Start(ctx, controlplane.Options{}); err == nil {
+		defer func() {
+			if err := world.Stop(); err != nil {
+				fmt.Fprintln(os.Stderr, "stopping:", err)
+				code = 1
+			}
+		}()
+		err = watch(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "starting:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// watch fills the cache with all that rooms own.
+func watch(ctx context.Context) (err error) {
+	if watched, err = cache.New(world.Operator, cache.Options{Scheme: world.Scheme}); err != nil {
+		return err
+	}
+	if err := controllers.Index(ctx, watched); err != nil {
+		return err
+	}
+	for _, gvk := range kinds() {
+		if _, err := watched.GetInformerForKind(ctx, gvk, cache.BlockUntilSynced(false)); err != nil {
+			return err
+		}
+	}
+	go func() {
+		if err := watched.Start(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "watching:", err)
+		}
+	}()
+	if !watched.WaitForCacheSync(ctx) {
+		return fmt.Errorf("the cache wasn't filled")
+	}
+	return nil
+}
+
+// kinds are all kinds that rooms own, and Namespace.
+func kinds() []schema.GroupVersionKind {
+	return slices.Concat([]schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("Namespace")},
+		engine.Owned(features.All(), false), engine.Owned(features.All(), true))
+}
+
+// counter counts the requests that write.
+type counter struct {
+	next   http.RoundTripper
+	writes *atomic.Int64
+}
+
+func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet {
+		c.writes.Add(1)
+	}
+	return c.next.RoundTrip(r)
+}
+
+// process is what an operator remembers while it runs: an engine with its journal.
+type process struct {
+	*engine.Engine
+	writes atomic.Int64
+}
+
+// start starts a process with these rooms. It hears of deletions until the test ends.
+func start(t *testing.T, rooms []feature.Feature) *process {
+	t.Helper()
+	p := &process{}
+	cfg := rest.CopyConfig(world.Operator)
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return counter{next, &p.writes} })
+	httpClient, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapper, err := apiutil.NewDynamicRESTMapper(cfg, httpClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer, err := metadata.NewForConfigAndClient(cfg, httpClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Engine, err = engine.New(engine.Options{
+		Reader: watched, Metadata: writer, Mapper: mapper, Scheme: world.Scheme, Features: rooms, Journal: engine.NewJournal(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gvk := range kinds() {
+		p.listen(t, gvk)
+	}
+	return p
+}
+
+func (p *process) listen(t *testing.T, gvk schema.GroupVersionKind) {
+	t.Helper()
+	informer, err := watched.GetInformerForKind(t.Context(), gvk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(o any) {
+		if gone, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
+			o = gone.Obj
+		}
+		if object, ok := o.(client.Object); ok {
+			p.Gone(gvk, object)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := informer.RemoveEventHandler(registration); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// subject is one plan of a case: a namespace, or the tenant's cluster scope.
+type subject struct {
+	name   string
+	facts  feature.Facts
+	tenant *feature.TenantFacts
+	spec   *v1alpha1.TenantNamespace
+}
+
+// subjects are all plans of a case, under names that no other test uses: suffix is a letter or two.
+func subjects(t *testing.T, c corpus.Case, suffix string) []subject {
+	t.Helper()
+	rename := func(name string) string { return name[:min(len(name), 63-1-len(suffix))] + "-" + suffix }
+	c.Tenant = c.Tenant.DeepCopy()
+	c.Tenant.Name = rename(c.Tenant.Name)
+	for i := range c.Tenant.Spec.Namespaces {
+		c.Tenant.Spec.Namespaces[i].Name = rename(c.Tenant.Spec.Namespaces[i].Name)
+	}
+	for i := range c.Tenant.Spec.Members {
+		for j, name := range c.Tenant.Spec.Members[i].Namespaces {
+			c.Tenant.Spec.Members[i].Namespaces[j] = rename(name)
+		}
+	}
+	facts, err := c.Facts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant := c.TenantFacts()
+	all := []subject{{name: "cluster", tenant: &tenant}}
+	for i, f := range facts {
+		all = append(all, subject{name: f.Namespace, facts: f, spec: &c.Tenant.Spec.Namespaces[i]})
+	}
+	return all
+}
+
+func (s subject) plan(t *testing.T, rooms []feature.Feature) *engine.Plan {
+	t.Helper()
+	var p *engine.Plan
+	var err error
+	if s.tenant != nil {
+		p, err = engine.NewTenantPlan(rooms, *s.tenant)
+	} else {
+		p, err = engine.NewPlan(rooms, engine.NamespaceInput(s.facts, s.spec))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// pass runs a plan and returns what became of it, and how many requests that took.
+func (p *process) pass(t *testing.T, plan *engine.Plan, known bool) (*engine.Outcome, int64) {
+	t.Helper()
+	pass := engine.Pass{Mode: v1alpha1.DriftEnforce, Known: known}
+	if plan.Name != "" {
+		live := &corev1.Namespace{}
+		err := watched.Get(t.Context(), client.ObjectKey{Name: plan.Name}, live)
+		if client.IgnoreNotFound(err) != nil {
+			t.Fatal(err)
+		}
+		if err == nil {
+			pass.Live = live
+		}
+	}
+	before := p.writes.Load()
+	outcome := p.Run(t.Context(), plan, pass)
+	return outcome, p.writes.Load() - before
+}
+
+// mustSettle runs a plan until it is applied, and waits until the cache shows that.
+func (p *process) mustSettle(t *testing.T, plan *engine.Plan) *engine.Outcome {
+	t.Helper()
+	outcome, _ := p.pass(t, plan, false)
+	if outcome.Err != nil || outcome.Refused {
+		t.Fatalf("applying: %v; %+v", outcome.Err, outcome.Conditions)
+	}
+	catchUp(t, plan.Objects()...)
+	return outcome
+}
+
+// mustStay runs a plan and fails if that writes or finds anything.
+func (p *process) mustStay(t *testing.T, when string, plan *engine.Plan, known bool) {
+	t.Helper()
+	outcome, writes := p.pass(t, plan, known)
+	if writes != 0 || len(outcome.Corrected)+len(outcome.Open)+len(outcome.Withdrawn) != 0 || outcome.Err != nil {
+		t.Errorf("%s: %d writes, corrected %v, open %v, withdrawn %v, error %v; want nothing",
+			when, writes, outcome.Corrected, outcome.Open, outcome.Withdrawn, outcome.Err)
+	}
+}
+
+func object(t *testing.T, gvk schema.GroupVersionKind) client.Object {
+	t.Helper()
+	made, err := world.Scheme.New(gvk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, ok := made.(client.Object)
+	if !ok {
+		t.Fatalf("%T is no object", made)
+	}
+	return o
+}
+
+// stored is what the API server holds of an intent; nil if nothing.
+func stored(t *testing.T, intent *engine.Intent) client.Object {
+	t.Helper()
+	live := object(t, intent.GVK)
+	err := world.Admin.Get(t.Context(), intent.Key, live)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return live
+}
+
+// catchUp waits until the cache holds the same versions of the objects as the API server.
+func catchUp(t *testing.T, intents ...*engine.Intent) {
+	t.Helper()
+	for _, intent := range intents {
+		var want, got string
+		err := wait.PollUntilContextTimeout(t.Context(), 5*time.Millisecond, soon, true, func(ctx context.Context) (bool, error) {
+			want, got = "", ""
+			if live := stored(t, intent); live != nil {
+				want = live.GetResourceVersion()
+			}
+			cached := object(t, intent.GVK)
+			err := watched.Get(ctx, intent.Key, cached)
+			if err == nil {
+				got = cached.GetResourceVersion()
+			}
+			return got == want, client.IgnoreNotFound(err)
+		})
+		if err != nil {
+			t.Fatalf("%s: the cache holds version %q, the API server %q: %v", intent, got, want, err)
+		}
+	}
+}
+
+// eachCase runs a law on every Tenant of the corpus.
+func eachCase(t *testing.T, law func(t *testing.T, c corpus.Case)) {
+	t.Helper()
+	cases, err := corpus.Cases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		t.Run(strings.ReplaceAll(c.Name, "/", ":"), func(t *testing.T) {
+			t.Parallel()
+			law(t, c)
+		})
+	}
+}
+
+func marshal(t *testing.T, v any) string {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// condition is the state of a feature in an outcome, in one line.
+func condition(o *engine.Outcome, conditionType string) string {
+	for _, c := range o.Conditions {
+		if c.Type == conditionType {
+			return string(c.Status) + " " + c.Reason
+		}
+	}
+	return ""
+}
+
