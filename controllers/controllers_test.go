@@ -300,6 +300,7 @@ func TestReference(t *testing.T) {
 // recorder notes events as "Type Reason related: note".
 type recorder struct{ events []string }
 
+//nolint:revive // the signature is client-go's
 func (r *recorder) Eventf(_, related runtime.Object, eventType, reason, _, note string, args ...any) {
 	name := "-"
 	if ref, ok := related.(*corev1.ObjectReference); ok && ref != nil {

@@ -104,7 +104,7 @@ func TestOutcome(t *testing.T) {
 			wantQuota: `False ApplyFailed: ResourceQuota "q" is invalid`, wantAccess: "True Applied: ", wantRefused: true,
 		},
 		"an error of several lines becomes one": {
-			quota:     result{err: errors.New("one\n\ttwo  three\n")},
+			quota:     result{err: errors.New("one\n\ttwo  three")},
 			wantQuota: "False ApplyFailed: one two three", wantAccess: "True Applied: ", wantErr: true,
 		},
 		"a door waits for the walls": {

@@ -24,6 +24,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -90,12 +91,34 @@ func (r *Reader) Namespace(ctx context.Context, name string) (*Namespace, error)
 			return nil, err
 		}
 	}
-	view.Decision = r.decide(name, view.Live, labelled, tenants)
+	state := stateOf(view.Live)
+	if state != nil && !state.LabelOurs && len(tenants) > 0 {
+		if state.Witness, err = r.witness(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	view.Decision = r.decide(name, state, labelled, tenants)
 	view.Tenant = holder(view.Decision.Holder, labelled, tenants)
 	return view, nil
 }
 
-func (r *Reader) decide(name string, live *corev1.Namespace, labelled *v1alpha1.Tenant, tenants []v1alpha1.Tenant) membership.Decision {
+// witness is the tenant for which we applied a wall that stands in the namespace; empty if there is none. A tenant's
+// own admins may write NetworkPolicies, but not under our field manager without wanting to deceive, and whom they name
+// must claim the namespace to get it.
+func (r *Reader) witness(ctx context.Context, namespace string) (string, error) {
+	walls := &networkingv1.NetworkPolicyList{}
+	if err := r.cache.List(ctx, walls, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return "", fmt.Errorf("reading the walls of namespace %s: %w", namespace, err)
+	}
+	for i := range walls.Items {
+		if drift.OwnsLabel(&walls.Items[i], v1alpha1.FieldManager, v1alpha1.LabelTenant) {
+			return walls.Items[i].Labels[v1alpha1.LabelTenant], nil
+		}
+	}
+	return "", nil
+}
+
+func (r *Reader) decide(name string, live *membership.Namespace, labelled *v1alpha1.Tenant, tenants []v1alpha1.Tenant) membership.Decision {
 	claims := make([]membership.Claim, 0, len(tenants))
 	for i := range tenants {
 		tenant := &tenants[i]
@@ -119,10 +142,11 @@ func (r *Reader) decide(name string, live *corev1.Namespace, labelled *v1alpha1.
 	if labelled != nil {
 		former = &membership.Tenant{Name: labelled.Name, DeletionPolicy: labelled.Spec.DeletionPolicy}
 	}
-	return membership.Decide(state(live), former, claims)
+	return membership.Decide(live, former, claims)
 }
 
-func state(live *corev1.Namespace) *membership.Namespace {
+// stateOf is what a Namespace itself tells; nil if there is none.
+func stateOf(live *corev1.Namespace) *membership.Namespace {
 	if live == nil {
 		return nil
 	}
@@ -214,7 +238,7 @@ func (r *Reader) Leaving(ctx context.Context, tenant string) ([]string, error) {
 	}
 	var names []string
 	for i := range list.Items {
-		if state(&list.Items[i]).LabelOurs {
+		if stateOf(&list.Items[i]).LabelOurs {
 			names = append(names, list.Items[i].Name)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,6 +46,7 @@ type world struct {
 	namespaces []corev1.Namespace
 	classes    []v1alpha1.TenantClass
 	endpoints  []discoveryv1.EndpointSlice
+	walls      []networkingv1.NetworkPolicy
 	err        error
 }
 
@@ -100,6 +102,8 @@ func (w *world) List(_ context.Context, into client.ObjectList, options ...clien
 		into.Items = w.classes
 	case *discoveryv1.EndpointSliceList:
 		into.Items = w.endpoints
+	case *networkingv1.NetworkPolicyList:
+		into.Items = w.walls
 	default:
 		return fmt.Errorf("no %T here", into)
 	}
@@ -123,7 +127,7 @@ func namespace(name, label, ours string) corev1.Namespace {
 	if ours != "" {
 		ns.ManagedFields = []metav1.ManagedFieldsEntry{{
 			Manager: v1alpha1.FieldManager, Operation: metav1.ManagedFieldsOperationApply,
-			FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(ours)},
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(ours),
 		}}
 	}
 	return ns
@@ -171,7 +175,7 @@ func TestState(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.want, state(tc.live)); diff != "" {
+			if diff := cmp.Diff(tc.want, stateOf(tc.live)); diff != "" {
 				t.Errorf("state (-want +got):\n%s", diff)
 			}
 		})

@@ -49,8 +49,11 @@ type Namespace struct {
 	LabelOurs bool
 	// ReleasedFrom is the former tenant, if Bulkhead released the namespace.
 	ReleasedFrom string
-	// Ours says that Bulkhead applied something to the namespace once.
+	// Ours says that Bulkhead applied something to the Namespace itself once.
 	Ours bool
+	// Witness is the tenant for which Bulkhead built a wall that stands in the namespace. It is asked when the
+	// Namespace itself no longer tells: one edit can strip it of all labels, and with them of our managed fields.
+	Witness string
 	// Terminating says that the namespace is being deleted.
 	Terminating bool
 }
@@ -103,12 +106,12 @@ func Decide(live *Namespace, labelled *Tenant, claims []Claim) Decision {
 		}
 		return adopt(live, claims, "exists and was released from tenant "+live.ReleasedFrom)
 	}
-	if live.Ours {
-		// The tenant label was stripped or forged: what we applied before shows that the namespace is held, and
-		// the label isn't believed.
-		if len(claims) == 0 {
-			return Decision{Action: None}
-		}
+	// From here on the tenant label is missing, stripped or forged, and isn't believed.
+	if find(claims, live.Witness) >= 0 {
+		return waitIfTerminating(live, award(claims, live.Witness, ""))
+	}
+	if live.Ours && live.Witness == "" && len(claims) > 0 {
+		// We were about to build the walls.
 		return waitIfTerminating(live, award(claims, oldest(claims), ""))
 	}
 	return adopt(live, claims, "exists and is not held by the tenant")

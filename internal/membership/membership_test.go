@@ -107,6 +107,18 @@ func TestDecide(t *testing.T) {
 			claims: []membership.Claim{claim("next", 1, ifUnclaimed)},
 			want:   membership.Decision{Action: membership.Ensure, Holder: "next", Conflicts: map[string]string{}},
 		},
+		"a namespace stripped of everything goes to the tenant whose walls stand in it, not to the older one": {
+			live:   &membership.Namespace{Witness: "acme"},
+			claims: []membership.Claim{claim("older", 1, ifUnclaimed), claim("acme", 2)},
+			want:   membership.Decision{Action: membership.Ensure, Holder: "acme", Conflicts: map[string]string{"older": "is held by tenant acme"}},
+		},
+		"walls of a tenant that doesn't claim the namespace prove nothing": {
+			live:   &membership.Namespace{Witness: "gone", Ours: true},
+			claims: []membership.Claim{claim("acme", 1)},
+			want: membership.Decision{Action: membership.None, Conflicts: map[string]string{
+				"acme": "exists and is not held by the tenant; set adoption: IfUnclaimed to take it over",
+			}},
+		},
 		"a foreign namespace is a conflict": {
 			live:   &membership.Namespace{},
 			claims: []membership.Claim{claim("acme", 1)},

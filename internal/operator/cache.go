@@ -31,8 +31,6 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/features"
 )
 
-// +kubebuilder:rbac:groups=discovery.k8s.io,namespace=default,resources=endpointslices,verbs=list;watch
-
 // cacheOptions keep the cache small, and keep anything that isn't meant to be cached out of it: a read of a kind
 // without a watch (Pods, Secrets) fails instead of starting one.
 func cacheOptions() cache.Options {

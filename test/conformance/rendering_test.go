@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,11 +27,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
-
-	"net/netip"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
@@ -246,7 +244,10 @@ func nameProblems(gvk schema.GroupVersionKind, name string, cluster bool) []stri
 		problems = append(problems, fmt.Sprintf("%d characters, of at most %d", len(name), limit))
 	}
 	if gvk.Group == "rbac.authorization.k8s.io" {
-		return append(problems, path.ValidatePathSegmentName(name, false)...)
+		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/%") {
+			problems = append(problems, "is no segment of a path")
+		}
+		return problems
 	}
 	return append(problems, validation.NameIsDNSSubdomain(name, false)...)
 }

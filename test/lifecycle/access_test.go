@@ -29,15 +29,19 @@ import (
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
 
-// lease is how long time-bound access lasts in these specs: long enough that it is there before it ends.
-const lease = 8 * time.Second
+// How long time-bound access lasts in these specs: long enough that it is there before it ends, or that retries have
+// become rare.
+const (
+	lease     = 5 * time.Second
+	longLease = 8 * time.Second
+)
 
 // punctual is how much later than promised access may end.
 const punctual = 2 * time.Second
 
 var _ = Describe("Access that ends at a time", func() {
 	It("ends on time, without any other event", func(ctx SpecContext) {
-		tenant, end := leased("lease")
+		tenant, end := leased("lease", lease)
 		create(ctx, tenant)
 		Eventually(ctx, tenantNamed("lease")).Should(beReady())
 		expectLease(ctx, "lease", end)
@@ -46,7 +50,7 @@ var _ = Describe("Access that ends at a time", func() {
 	})
 
 	It("ends on time in Observe, too", func(ctx SpecContext) {
-		tenant, end := leased("lease-observe")
+		tenant, end := leased("lease-observe", lease)
 		create(ctx, tenant)
 		Eventually(ctx, bindings("lease-observe-a")).Should(ContainElement("bulkhead-lease-observe-temp"))
 		change(ctx, "lease-observe", func(t *v1alpha1.Tenant) { t.Spec.Drift = &v1alpha1.DriftSpec{Mode: v1alpha1.DriftObserve} })
@@ -54,7 +58,7 @@ var _ = Describe("Access that ends at a time", func() {
 	})
 
 	It("ends on time while a member's role may not be bound", func(ctx SpecContext) {
-		tenant, end := leased("lease-refused")
+		tenant, end := leased("lease-refused", lease)
 		root := member("lease-refused-root", "")
 		root.ClusterRoleName = "cluster-admin"
 		tenant.Spec.Members = append(tenant.Spec.Members, root)
@@ -66,7 +70,7 @@ var _ = Describe("Access that ends at a time", func() {
 
 	// Retries come ever more rarely: after six seconds the next one would be four seconds late.
 	It("ends on time while the API server fails again and again", func(ctx SpecContext) {
-		tenant, end := leased("lease-broken")
+		tenant, end := leased("lease-broken", longLease)
 		create(ctx, tenant)
 		Eventually(ctx, bindings("lease-broken-b")).Should(HaveLen(3))
 		create(ctx, brokenWebhook("lease-broken-b"))
@@ -96,8 +100,8 @@ func brokenWebhook(namespace string) *admissionregistrationv1.ValidatingWebhookC
 
 // leased is a Tenant of two namespaces, an owner, a member whose access ends (name-temp) and one whose access to one
 // namespace ends (name-one), and when it ends.
-func leased(name string) (*v1alpha1.Tenant, time.Time) {
-	end := metav1.NewTime(time.Now().Add(lease).Truncate(time.Second))
+func leased(name string, lasting time.Duration) (*v1alpha1.Tenant, time.Time) {
+	end := metav1.NewTime(time.Now().Add(lasting).Truncate(time.Second))
 	tenant := tenantOf(name, name+"-a", name+"-b")
 	tenant.Spec.Members = []v1alpha1.Member{
 		member(name+"-owner", v1alpha1.RoleAdmin), member(name+"-temp", v1alpha1.RoleEdit), member(name+"-one", v1alpha1.RoleView, name+"-b"),

@@ -160,3 +160,16 @@ func used(requests []request) map[right]bool {
 	}
 	return rights
 }
+
+// unused are the rights that are granted and that no request made use of.
+func unused(ctx context.Context, requests []request) []string {
+	GinkgoHelper()
+	uses := used(requests)
+	var rest []string
+	for _, right := range granted(ctx) {
+		if !uses[right] {
+			rest = append(rest, right.String())
+		}
+	}
+	return rest
+}

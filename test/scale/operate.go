@@ -19,8 +19,6 @@ import (
 	"fmt"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
@@ -68,11 +66,11 @@ type restart struct {
 // operate measures provisioning and, if asked, all that follows.
 func (b *bench) operate(ctx context.Context, w *world, all bool) (*operation, error) {
 	rec := &recorder{}
-	o, err := w.StartOperator(rec.wrap)
+	o, err := w.operator(ctx, rec)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = o.Stop() }()
+	defer func() { _ = o.Stop() }() // the one that runs by then
 	run, err := b.provision(ctx, w, rec)
 	if err != nil || !all {
 		return run, err
@@ -83,14 +81,22 @@ func (b *bench) operate(ctx context.Context, w *world, all bool) (*operation, er
 	if o, err = b.restart(ctx, w, o, run); err != nil {
 		return nil, err
 	}
-	defer func() { _ = o.Stop() }()
 	return run, rec.save(b.requests)
+}
+
+// operator starts an operator in this process whose requests are recorded. It ends with the context at the latest.
+func (w *world) operator(ctx context.Context, rec *recorder) (*env.RunningOperator, error) {
+	o, err := w.StartOperator(rec.wrap) //nolint:contextcheck // it takes none, see below
+	if err == nil {
+		context.AfterFunc(ctx, func() { _ = o.Stop() })
+	}
+	return o, err
 }
 
 // operateWide measures provisioning and drift for one wide tenant.
 func (b *bench) operateWide(ctx context.Context, w *world) (*operation, error) {
 	rec := &recorder{}
-	o, err := w.StartOperator(rec.wrap)
+	o, err := w.operator(ctx, rec)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +170,7 @@ func (w *world) provisioned(ctx context.Context) (there, ready time.Duration, er
 
 func (w *world) largestStatus(ctx context.Context) (int, error) {
 	list := &v1alpha1.TenantList{}
-	if err := w.Admin.List(ctx, list, client.Limit(0)); err != nil {
+	if err := w.Admin.List(ctx, list); err != nil {
 		return 0, fmt.Errorf("listing Tenants: %w", err)
 	}
 	largest := 0
@@ -192,18 +198,20 @@ func (b *bench) watch(ctx context.Context, rec *recorder, period time.Duration) 
 // operator that just restarted has nothing in its memory that could make it look better.
 func (b *bench) restart(ctx context.Context, w *world, o *env.RunningOperator, run *operation) (*env.RunningOperator, error) {
 	if err := o.Stop(); err != nil {
-		return nil, fmt.Errorf("stopping the operator: %w", err)
+		return o, fmt.Errorf("stopping the operator: %w", err)
 	}
 	b.say("%s: restarting the operator", w.size)
 	before, err := passes()
 	if err != nil {
-		return nil, err
+		return o, err
 	}
 	rec := &recorder{}
 	start := time.Now()
-	if o, err = w.StartOperator(rec.wrap); err != nil {
-		return nil, err
+	next, err := w.operator(ctx, rec)
+	if err != nil {
+		return o, err
 	}
+	o = next
 	end, err := idle(ctx, rec, before.namespaces+w.size.Tenants*w.size.Namespaces)
 	if err != nil {
 		return o, err

@@ -126,7 +126,7 @@ func read(files fs.FS, dir string) ([]Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, document := range bytes.Split(raw, []byte("\n---\n")) {
+		for document := range bytes.SplitSeq(raw, []byte("\n---\n")) {
 			var kind metav1.TypeMeta
 			if err := yaml.Unmarshal(document, &kind); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)

@@ -14,6 +14,7 @@ package corpus
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -31,11 +32,7 @@ func Copy(f feature.Facts) feature.Facts {
 	f.Members = copyMembers(f.Members)
 	f.Cluster.APIServer = slices.Clone(f.Cluster.APIServer)
 	f.Cluster.DNS.Ports = slices.Clone(f.Cluster.DNS.Ports)
-	labels := make(map[string]string, len(f.Cluster.DNS.PodLabels))
-	for key, value := range f.Cluster.DNS.PodLabels {
-		labels[key] = value
-	}
-	f.Cluster.DNS.PodLabels = labels
+	f.Cluster.DNS.PodLabels = maps.Clone(f.Cluster.DNS.PodLabels)
 	return f
 }
 

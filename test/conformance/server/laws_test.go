@@ -13,13 +13,16 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -43,7 +46,7 @@ func TestStoredIsWhatWasRendered(t *testing.T) {
 		if err := apply(t, intent); err != nil {
 			t.Fatalf("%s: %v", intent, err)
 		}
-		live := stored(t, intent)
+		live := alive(t, intent)
 		raw := &unstructured.Unstructured{}
 		raw.SetGroupVersionKind(intent.GVK)
 		if err := world.Admin.Get(t.Context(), intent.Key, raw); err != nil {
@@ -90,6 +93,29 @@ func TestStoredIsWhatWasRendered(t *testing.T) {
 			}
 		}
 	})
+}
+
+// alive waits until an object has come to life, after which nobody but us writes it any more, and returns it.
+func alive(t *testing.T, intent *engine.Intent) client.Object {
+	t.Helper()
+	var live client.Object
+	for _, room := range features.All() {
+		observer, ok := room.(feature.Observer)
+		if !ok || room.Name() != intent.Feature {
+			continue
+		}
+		var finding *feature.Finding
+		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, soon, true, func(context.Context) (bool, error) {
+			live = stored(t, intent)
+			finding = observer.Observe(live)
+			return finding == nil, nil
+		})
+		if err != nil {
+			t.Fatalf("%s: %v: %v", intent, err, finding)
+		}
+		return live
+	}
+	return stored(t, intent)
 }
 
 // apply applies an intent as the admin, in the operator's name.

@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,7 @@ func testMain(m *testing.M) (code int) {
 	var err error
 	if world, err = env.Start(ctx, controlplane.Options{}); err == nil {
 		defer func() {
+			cancel() // the API server waits for those who watch
 			if err := world.Stop(); err != nil {
 				fmt.Fprintln(os.Stderr, "stopping:", err)
 				code = 1
@@ -189,9 +191,13 @@ type subject struct {
 	spec   *v1alpha1.TenantNamespace
 }
 
+// turn makes names unique when a test runs more than once.
+var turn atomic.Int64
+
 // subjects are all plans of a case, under names that no other test uses: suffix is a letter or two.
 func subjects(t *testing.T, c corpus.Case, suffix string) []subject {
 	t.Helper()
+	suffix += strconv.FormatInt(turn.Add(1), 36)
 	rename := func(name string) string { return name[:min(len(name), 63-1-len(suffix))] + "-" + suffix }
 	c.Tenant = c.Tenant.DeepCopy()
 	c.Tenant.Name = rename(c.Tenant.Name)
@@ -353,4 +359,3 @@ func condition(o *engine.Outcome, conditionType string) string {
 	}
 	return ""
 }
-
