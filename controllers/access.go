@@ -14,7 +14,6 @@ package controllers
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -24,16 +23,11 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 )
 
-// reviewable are the ClusterRoles of which it is known that they let a member get pods. What another role grants
-// isn't known, so that there is nothing to ask.
-var reviewable = []string{"admin", "edit", "view"}
-
 // accessReview asks whether the first subject of a binding may get pods in its namespace, and says in words what
 // it asks for. It is nil if there is nothing that could be asked.
 func accessReview(grant *engine.Grant) (*authorizationv1.SubjectAccessReview, string) {
-	role, _, _ := unstructured.NestedString(grant.Binding.Object, "roleRef", "name")
 	subjects, _, _ := unstructured.NestedSlice(grant.Binding.Object, "subjects")
-	if !slices.Contains(reviewable, role) || len(subjects) == 0 {
+	if len(subjects) == 0 {
 		return nil, ""
 	}
 	subject, _ := subjects[0].(map[string]any)

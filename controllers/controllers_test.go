@@ -206,7 +206,6 @@ func TestAccessReview(t *testing.T) {
 			want:     authorizationv1.SubjectAccessReviewSpec{User: "system:serviceaccount:ci:bot"},
 			wantText: "access of ServiceAccount bot to namespace a",
 		},
-		"a role of which nothing is known": {role: "secret-reader", subjects: []any{group}},
 		"nobody":                           {role: "view"},
 		"an unknown kind":                  {role: "view", subjects: []any{map[string]any{"kind": "Robot", "name": "x"}}},
 		"not even an object":               {role: "view", subjects: []any{"x"}},

@@ -77,6 +77,16 @@ type Member struct {
 	NotAfter *metav1.Time `json:"notAfter,omitempty"`
 }
 
+// IsUserFacingRole reports whether a ClusterRole is one of those that Kubernetes ships for users: admin, edit, view.
+func IsUserFacingRole(name string) bool {
+	for _, role := range []Role{RoleAdmin, RoleEdit, RoleView} {
+		if name == (&Member{Role: role}).ClusterRole() {
+			return true
+		}
+	}
+	return false
+}
+
 // ClusterRole is the name of the ClusterRole that the member is bound to.
 func (m *Member) ClusterRole() string {
 	switch m.Role {

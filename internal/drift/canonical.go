@@ -191,6 +191,8 @@ func quantity(v any) any {
 	if err != nil {
 		return v
 	}
+	// A Quantity also remembers its text ("1.124", "+5"), as long as nothing is added to it.
+	q.Add(resource.Quantity{})
 	if q.Format == resource.DecimalSI {
 		return q.String()
 	}

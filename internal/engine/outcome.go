@@ -42,7 +42,7 @@ type Outcome struct {
 	Created bool
 	// Withdrawn are the names of bindings that this pass deleted because the spec no longer grants them.
 	Withdrawn []string
-	// Grant is the last binding that this pass wrote; nil if none.
+	// Grant is the last binding to one of Kubernetes' own roles that this pass wrote; nil if none.
 	Grant *Grant
 	// CheckFailed says why a comparison with intent could not be made; empty if all could.
 	CheckFailed string
@@ -63,8 +63,25 @@ type Outcome struct {
 type Grant struct {
 	// Namespace and Name are the RoleBinding's.
 	Namespace, Name string
+	// Version is the resource version that the write made.
+	Version string
 	// Binding is what was applied. It is shared: don't change it.
 	Binding *unstructured.Unstructured
+}
+
+// Latest is the grant that was written last, of those whose role is one of Kubernetes' own: what another role allows
+// isn't known, so that nothing could be asked about it. Either may be nil.
+func Latest(a, b *Grant) *Grant {
+	if b != nil {
+		role, _, _ := unstructured.NestedString(b.Binding.Object, "roleRef", "name")
+		if !v1alpha1.IsUserFacingRole(role) {
+			b = nil
+		}
+	}
+	if b == nil || (a != nil && older(b.Version, a.Version)) {
+		return a
+	}
+	return b
 }
 
 // Condition is the state of one feature in one namespace.
@@ -158,7 +175,9 @@ func (o *Outcome) record(r result) {
 		o.refuse(state, r)
 	}
 	if r.written && isDoor(r.intent.GVK) && r.intent.Key.Namespace != "" {
-		o.Grant = &Grant{Namespace: r.intent.Key.Namespace, Name: r.intent.Key.Name, Binding: r.intent.Object}
+		o.Grant = Latest(o.Grant, &Grant{
+			Namespace: r.intent.Key.Namespace, Name: r.intent.Key.Name, Version: r.version, Binding: r.intent.Object,
+		})
 	}
 	o.observe(r, state)
 }
@@ -240,6 +259,9 @@ func classify(intent *Intent, err error) problem {
 		role, _, _ := unstructured.NestedString(intent.Object.Object, "roleRef", "name")
 		return problem{v1alpha1.ReasonBindForbidden, fmt.Sprintf(
 			"%s: the operator may not bind ClusterRole %q; name it in the ClusterRole bulkhead-bindable-roles, or ask for another role", intent, role)}
+	}
+	if apierrors.IsInvalid(err) {
+		return problem{v1alpha1.ReasonInvalidPolicy, plain(err)} // it was rendered from the spec: only the spec can mend it
 	}
 	return problem{v1alpha1.ReasonApplyFailed, plain(err)}
 }

@@ -86,7 +86,7 @@ func TestOutcome(t *testing.T) {
 		"the operator may not bind the role": {
 			binding:   result{err: fmt.Errorf("applying: %w", forbidden)},
 			wantQuota: "True Applied: ",
-			wantAccess: `False BindForbidden: RoleBinding acme-dev/b: the operator may not bind ClusterRole "secret-reader"; ` +
+			wantAccess: `False BindForbidden: RoleBinding acme-dev/b: the operator may not bind ClusterRole "view"; ` +
 				"name it in the ClusterRole bulkhead-bindable-roles, or ask for another role",
 			wantRefused: true,
 		},
@@ -101,7 +101,7 @@ func TestOutcome(t *testing.T) {
 		},
 		"an object that the API server calls invalid is not tried again at once": {
 			quota:     result{err: apierrors.NewInvalid(quotaGVK.GroupKind(), "q", nil)},
-			wantQuota: `False ApplyFailed: ResourceQuota "q" is invalid`, wantAccess: "True Applied: ", wantRefused: true,
+			wantQuota: `False InvalidPolicy: ResourceQuota "q" is invalid`, wantAccess: "True Applied: ", wantRefused: true,
 		},
 		"an error of several lines becomes one": {
 			quota:     result{err: errors.New("one\n\ttwo  three")},
@@ -138,7 +138,7 @@ func TestOutcome(t *testing.T) {
 			plan := mustPlan(t,
 				quotaRoom("quota", quotaConfig("q", "acme-dev", "10")),
 				room{name: "access", owns: []schema.GroupVersionKind{bindingGVK}, result: feature.Result{
-					Doors: []feature.Object{bindingConfig("b", "acme-dev", "secret-reader")},
+					Doors: []feature.Object{bindingConfig("b", "acme-dev", "view")},
 				}})
 			o := newOutcome(plan)
 			tc.quota.intent, tc.binding.intent = plan.Walls[0], plan.Doors[0]

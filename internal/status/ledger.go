@@ -114,9 +114,7 @@ func (l *Ledger) Record(tenant, namespace string, report Report) {
 		if o.Created {
 			p.created = append(p.created, namespace)
 		}
-		if o.Grant != nil {
-			p.grant = o.Grant
-		}
+		p.grant = engine.Latest(p.grant, o.Grant)
 		news = news || len(o.Corrected) > 0 || o.Created || o.Grant != nil
 	}
 	if news {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/status"
@@ -37,7 +39,9 @@ func applied(outcome *engine.Outcome) status.Report {
 
 func TestLedgerSpeaksOfNewsOnly(t *testing.T) {
 	t.Parallel()
-	grant := &engine.Grant{Namespace: "a", Name: "bulkhead-owners"}
+	grant := &engine.Grant{Namespace: "a", Name: "bulkhead-owners", Binding: &unstructured.Unstructured{
+		Object: map[string]any{"roleRef": map[string]any{"name": "admin"}},
+	}}
 	with := func(change func(*engine.Outcome)) status.Report {
 		o := done("a")
 		change(o)
@@ -178,13 +182,16 @@ func TestLedgerPublished(t *testing.T) {
 func TestLedgerGrant(t *testing.T) {
 	t.Parallel()
 	l := status.NewLedger()
-	record := func(name string) *engine.Grant {
+	record := func(name, version string) *engine.Grant {
 		o := done("a")
-		o.Grant = &engine.Grant{Namespace: "a", Name: name}
+		o.Grant = &engine.Grant{Namespace: "a", Name: name, Version: version, Binding: &unstructured.Unstructured{
+			Object: map[string]any{"roleRef": map[string]any{"name": "view"}},
+		}}
 		l.Record("acme", "a", applied(o))
 		return o.Grant
 	}
-	first, second := record("first"), record("second")
+	first, second := record("first", "7"), record("second", "9")
+	record("older, reported late", "8")
 	l.GrantVerified("acme", first)
 	if got := l.Snapshot("acme").Grant; got != second {
 		t.Errorf("the grant that waits is %v, want the newer one", got)

@@ -35,8 +35,8 @@ var _ = Describe("Scenario 9: provisioning fails in part", func() {
 		create(ctx, tenant)
 
 		broken := SatisfyAll(
-			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "ResourceQuota half-bad/bulkhead", "500m"),
-			haveCondition(v1alpha1.ConditionQuotaReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "ResourceQuota half-bad/bulkhead"),
+			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidPolicy, "ResourceQuota half-bad/bulkhead", "500m"),
+			haveCondition(v1alpha1.ConditionQuotaReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidPolicy, "ResourceQuota half-bad/bulkhead"),
 			haveCondition(v1alpha1.ConditionAccessReady, metav1.ConditionFalse, v1alpha1.ReasonPending, "half-bad"),
 			haveCondition(v1alpha1.ConditionNetworkReady, metav1.ConditionTrue, v1alpha1.ReasonApplied),
 			haveCondition(v1alpha1.ConditionNamespacesReady, metav1.ConditionTrue, v1alpha1.ReasonApplied),
@@ -62,8 +62,8 @@ var _ = Describe("Scenario 9: provisioning fails in part", func() {
 		create(ctx, tenant)
 
 		Eventually(ctx, tenantNamed("unborn")).Should(SatisfyAll(
-			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "Namespace unborn-bad", "not a key"),
-			haveCondition(v1alpha1.ConditionNamespacesReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "Namespace unborn-bad"),
+			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidPolicy, "Namespace unborn-bad", "not a key"),
+			haveCondition(v1alpha1.ConditionNamespacesReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidPolicy, "Namespace unborn-bad"),
 			haveCondition(v1alpha1.ConditionNetworkReady, metav1.ConditionFalse, v1alpha1.ReasonPending, "unborn-bad"),
 			haveCondition(v1alpha1.ConditionAccessReady, metav1.ConditionFalse, v1alpha1.ReasonPending, "unborn-bad"),
 			HaveField("Status.Namespaces.Ready", BeEquivalentTo(1)),
@@ -79,7 +79,7 @@ var _ = Describe("Scenario 9: provisioning fails in part", func() {
 			t.Spec.Namespaces[0].Labels = map[string]v1alpha1.LabelValue{"not a key": "x"}
 		})
 		Eventually(ctx, tenantNamed("relabelled")).Should(
-			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "Namespace relabelled-a", "not a key"))
+			haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidPolicy, "Namespace relabelled-a", "not a key"))
 		wall := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "relabelled-a", Name: "bulkhead-default-deny"}}
 		Expect(world.Admin.Delete(ctx, wall)).To(Succeed())
 		Eventually(ctx, policies("relabelled-a")).Should(ContainElement("bulkhead-default-deny"))
