@@ -206,9 +206,9 @@ func TestAccessReview(t *testing.T) {
 			want:     authorizationv1.SubjectAccessReviewSpec{User: "system:serviceaccount:ci:bot"},
 			wantText: "access of ServiceAccount bot to namespace a",
 		},
-		"nobody":                           {role: "view"},
-		"an unknown kind":                  {role: "view", subjects: []any{map[string]any{"kind": "Robot", "name": "x"}}},
-		"not even an object":               {role: "view", subjects: []any{"x"}},
+		"nobody":             {role: "view"},
+		"an unknown kind":    {role: "view", subjects: []any{map[string]any{"kind": "Robot", "name": "x"}}},
+		"not even an object": {role: "view", subjects: []any{"x"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -54,14 +54,21 @@ type Options struct {
 	SkipNameValidation bool
 }
 
+// Default numbers of workers: enough for the API server, and not the operator, to be what provisioning waits for. A
+// worker only waits for answers; it costs nothing while there is no work.
+const (
+	DefaultNamespaceWorkers = 16
+	DefaultTenantWorkers    = 16
+)
+
 // Bind makes flags of the options.
 func (o *Options) Bind(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "Let several replicas agree on one that works.")
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 serves none.")
 	flags.BoolVar(&o.MetricsInsecure, "metrics-insecure", false, "Serve metrics over plain HTTP without authentication.")
 	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 serves none.")
-	flags.IntVar(&o.NamespaceWorkers, "namespace-workers", 16, "Namespaces that are worked on at a time.")
-	flags.IntVar(&o.TenantWorkers, "tenant-workers", 4, "Tenants that are worked on at a time.")
+	flags.IntVar(&o.NamespaceWorkers, "namespace-workers", DefaultNamespaceWorkers, "Namespaces that are worked on at a time.")
+	flags.IntVar(&o.TenantWorkers, "tenant-workers", DefaultTenantWorkers, "Tenants that are worked on at a time.")
 }
 
 // Run runs the operator until the context ends.

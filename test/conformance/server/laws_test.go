@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -247,6 +248,13 @@ func TestForeignEdits(t *testing.T) {
 			t.Helper()
 			return world.Admin.Delete(t.Context(), live)
 		},
+		"replaced": func(t *testing.T, live client.Object) error {
+			t.Helper()
+			if err := world.Admin.Delete(t.Context(), live); err != nil {
+				return err
+			}
+			return world.Admin.Create(t.Context(), replacement(t, live), client.FieldOwner("someone"))
+		},
 		"edited": func(t *testing.T, live client.Object) error {
 			t.Helper()
 			gvk, err := world.Admin.GroupVersionKindFor(live)
@@ -268,11 +276,16 @@ func TestForeignEdits(t *testing.T) {
 				}
 				seen[intent.GVK.Kind] = true
 				for name, change := range changes {
-					if intent == plan.Namespace && name == "deleted" {
+					gone := name == "deleted" || name == "replaced"
+					if intent == plan.Namespace && gone {
 						continue // which takes all that is in it along
 					}
-					if err := change(t, stored(t, intent)); err != nil {
+					before := stored(t, intent)
+					if err := change(t, before); err != nil {
 						t.Fatalf("%s, %s: %v", intent, name, err)
+					}
+					if gone {
+						p.hears(t, before)
 					}
 					catchUp(t, intent)
 					p.mustRestore(t, name, plan, intent)
@@ -280,6 +293,27 @@ func TestForeignEdits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// replacement is an object of the same name that someone made from nothing: without labels, and a binding to another
+// role, which can't be changed in place.
+func replacement(t *testing.T, live client.Object) client.Object {
+	t.Helper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := &unstructured.Unstructured{Object: content}
+	gvk, err := world.Admin.GroupVersionKindFor(live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.SetGroupVersionKind(gvk)
+	content["metadata"] = map[string]any{"name": live.GetName(), "namespace": live.GetNamespace()}
+	if role, ok := content["roleRef"].(map[string]any); ok {
+		role["name"] = "cluster-admin"
+	}
+	return made
 }
 
 // mustRestore runs a plan and fails unless that brings back this object, and counts it once.

@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -127,6 +128,8 @@ func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
 type process struct {
 	*engine.Engine
 	writes atomic.Int64
+	// heard are the uids of which a watch said that they are gone.
+	heard sync.Map
 }
 
 // start starts a process with these rooms. It hears of deletions until the test ends.
@@ -171,6 +174,7 @@ func (p *process) listen(t *testing.T, gvk schema.GroupVersionKind) {
 		}
 		if object, ok := o.(client.Object); ok {
 			p.Gone(gvk, object)
+			p.heard.Store(object.GetUID(), true)
 		}
 	}})
 	if err != nil {
@@ -348,6 +352,18 @@ func marshal(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(raw)
+}
+
+// hears waits until a watch has told the process that an object is gone, which is when an operator looks at it again.
+func (p *process) hears(t *testing.T, gone client.Object) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 5*time.Millisecond, soon, true, func(context.Context) (bool, error) {
+		_, ok := p.heard.Load(gone.GetUID())
+		return ok, nil
+	})
+	if err != nil {
+		t.Fatalf("no watch told that %s is gone: %v", gone.GetName(), err)
+	}
 }
 
 // condition is the state of a feature in an outcome, in one line.

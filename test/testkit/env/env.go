@@ -123,7 +123,7 @@ func (e *Env) StartOperator(wrap ...func(*rest.Config)) (*RunningOperator, error
 	ctx, cancel := context.WithCancel(context.Background())
 	mgr, err := operator.New(ctx, cfg, operator.Options{
 		Scheme: e.Scheme, Facts: e.Facts, MetricsAddress: "0", HealthAddress: "0",
-		NamespaceWorkers: 16, TenantWorkers: 4, SkipNameValidation: true,
+		NamespaceWorkers: operator.DefaultNamespaceWorkers, TenantWorkers: operator.DefaultTenantWorkers, SkipNameValidation: true,
 	})
 	if err != nil {
 		cancel()
