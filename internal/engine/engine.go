@@ -245,7 +245,8 @@ func (r *run) settle(ctx context.Context, intent *Intent) result {
 	if j.verdict == settled || j.verdict == lagging {
 		return res
 	}
-	report := r.observing() && !(j.verdict == outdated && narrows(intent, res.live))
+	withdraws := j.verdict == outdated && narrows(intent, res.live)
+	report := r.observing() && !withdraws
 	if report || j.verdict == unmovable || j.verdict == drifted {
 		item := j.item(intent, res.live, r.engine.now())
 		item.Action = v1alpha1.DriftReported

@@ -57,7 +57,7 @@ func TestKilledWhileProvisioning(t *testing.T) {
 	world := start(t, controlplane.Options{Audit: true})
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(seed, 1))
 
 	var wanted []*v1alpha1.Tenant
 	for _, name := range names("killed", tenants) {

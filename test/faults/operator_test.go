@@ -56,7 +56,7 @@ func build(m *testing.M) int {
 	}
 	binary = filepath.Join(dir, "bulkhead")
 	var output bytes.Buffer
-	cmd := exec.Command("go", "build", "-o", binary, ".") //nolint:noctx // the test's own timeout bounds it
+	cmd := exec.Command("go", "build", "-o", binary, ".")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &output, &output
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "building the operator:", err, output.String())

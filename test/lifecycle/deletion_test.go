@@ -164,7 +164,7 @@ var _ = Describe("A namespace is deleted by hand", func() {
 })
 
 var _ = Describe("The CRD of Tenants is removed", Serial, func() {
-	BeforeEach(func(ctx SpecContext) {
+	BeforeEach(func(_ SpecContext) {
 		DeferCleanup(installCRDs)
 	})
 

@@ -205,7 +205,11 @@ func prepare(ctx context.Context, document *unstructured.Unstructured) {
 	var names []string
 	listed, _, _ := unstructured.NestedSlice(document.Object, "spec", "namespaces")
 	for _, item := range listed {
-		names = append(names, item.(map[string]any)["name"].(string))
+		listed, ok := item.(map[string]any)
+		Expect(ok).To(BeTrue(), "an item of spec.namespaces is no object: %v", item)
+		name, _, err := unstructured.NestedString(listed, "name")
+		Expect(err).NotTo(HaveOccurred())
+		names = append(names, name)
 	}
 	for _, name := range names {
 		Eventually(ctx, namespaceNamed(name)).Should(SatisfyAny(BeNil(), HaveField("DeletionTimestamp", BeNil())))

@@ -123,7 +123,8 @@ var _ = Describe("Scenario 10: Ready means that access works", func() {
 
 		Eventually(ctx, func() bool {
 			event := <-news.ResultChan()
-			return event.Type == watch.Modified && isReady(event.Object.(*v1alpha1.Tenant))
+			seen, ok := event.Object.(*v1alpha1.Tenant)
+			return ok && event.Type == watch.Modified && isReady(seen)
 		}).Should(BeTrue())
 		for _, namespace := range []string{"prompt-a", "prompt-b", "prompt-c"} {
 			Expect(may(ctx, "prompt-owner", "get", "pods", namespace)).To(BeTrue())
