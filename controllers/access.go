@@ -14,11 +14,9 @@ package controllers
 
 import (
 	"fmt"
-	"sync"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 )
@@ -49,32 +47,4 @@ func accessReview(grant *engine.Grant) (*authorizationv1.SubjectAccessReview, st
 	}
 	return &authorizationv1.SubjectAccessReview{Spec: spec},
 		fmt.Sprintf("access of %s %s to namespace %s", kind, name, grant.Namespace)
-}
-
-// finalizers remembers which Tenants got our finalizer: the cache may lag behind the patch, and a second one would
-// run into a conflict.
-type finalizers struct {
-	mu   sync.Mutex
-	uids map[types.UID]bool
-}
-
-func (f *finalizers) has(uid types.UID) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.uids[uid]
-}
-
-func (f *finalizers) add(uid types.UID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.uids == nil {
-		f.uids = map[types.UID]bool{}
-	}
-	f.uids[uid] = true
-}
-
-func (f *finalizers) remove(uid types.UID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.uids, uid)
 }

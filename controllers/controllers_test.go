@@ -436,24 +436,6 @@ func TestUntilAndAgain(t *testing.T) {
 	}
 }
 
-func TestFinalizers(t *testing.T) {
-	t.Parallel()
-	var f finalizers
-	f.remove("1")
-	if f.has("1") {
-		t.Error("it has what was never added")
-	}
-	f.add("1")
-	f.add("1")
-	if !f.has("1") || f.has("2") {
-		t.Error("it has not what was added, or more")
-	}
-	f.remove("1")
-	if f.has("1") {
-		t.Error("it has what was removed")
-	}
-}
-
 func TestNewObject(t *testing.T) {
 	t.Parallel()
 	if got, err := newObject(clientgoscheme.Scheme, corev1.SchemeGroupVersion.WithKind("ResourceQuota")); err != nil || got == nil {

@@ -58,9 +58,7 @@ type TenantReconciler struct {
 	Writer   *status.Writer
 	Events   events.EventRecorder
 	Features []feature.Feature
-
-	finalized finalizers
-	wake      wake
+	wake     wake
 }
 
 // SetupWithManager registers the controller and what it watches.
@@ -99,14 +97,14 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if tenant.DeletionTimestamp != nil {
 		return r.finalize(ctx, status.Rollup{Tenant: tenant, Now: time.Now()})
 	}
+	if !controllerutil.ContainsFinalizer(tenant, v1alpha1.Finalizer) {
+		return ctrl.Result{}, r.addFinalizer(ctx, tenant)
+	}
 	held, conflicts, err := r.Facts.Held(ctx, tenant)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	rollup := status.Rollup{Tenant: tenant, Held: held, Conflicts: conflicts, Now: time.Now()}
-	if err := r.ensureFinalizer(ctx, tenant); err != nil {
-		return ctrl.Result{}, err
-	}
 	wait, err := r.cluster(ctx, tenant, held)
 	result, publishErr := r.publish(ctx, rollup)
 	if err == nil {
@@ -171,15 +169,15 @@ func (r *TenantReconciler) publish(ctx context.Context, rollup status.Rollup) (c
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-// ensureFinalizer adds our finalizer, once. The patch carries the resource version, because it replaces the list.
-func (r *TenantReconciler) ensureFinalizer(ctx context.Context, tenant *v1alpha1.Tenant) error {
-	if controllerutil.ContainsFinalizer(tenant, v1alpha1.Finalizer) || r.finalized.has(tenant.UID) {
-		return nil
-	}
-	if err := r.patchFinalizers(ctx, tenant, controllerutil.AddFinalizer); err != nil {
+// addFinalizer adds our finalizer and leaves the rest to the pass that the watch then brings: the namespaces of this
+// tenant, and the finalizers of others, must not wait for cluster-scoped objects, whose apply takes the API server long
+// (its check against escalation reads all bindings). The patch carries the resource version, because it replaces
+// the list; a conflict says that a newer Tenant is on its way here.
+func (r *TenantReconciler) addFinalizer(ctx context.Context, tenant *v1alpha1.Tenant) error {
+	err := r.patchFinalizers(ctx, tenant, controllerutil.AddFinalizer)
+	if err != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("adding the finalizer: %w", err)
 	}
-	r.finalized.add(tenant.UID)
 	return nil
 }
 
@@ -210,7 +208,6 @@ func (r *TenantReconciler) finalize(ctx context.Context, rollup status.Rollup) (
 	if err := r.patchFinalizers(ctx, tenant, controllerutil.RemoveFinalizer); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, fmt.Errorf("removing the finalizer: %w", err)
 	}
-	r.finalized.remove(tenant.UID)
 	return ctrl.Result{}, nil
 }
 

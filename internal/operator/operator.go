@@ -58,7 +58,7 @@ type Options struct {
 // worker only waits for answers; it costs nothing while there is no work.
 const (
 	DefaultNamespaceWorkers = 16
-	DefaultTenantWorkers    = 16
+	DefaultTenantWorkers    = 32
 )
 
 // Bind makes flags of the options.

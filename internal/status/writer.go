@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -34,7 +35,7 @@ import (
 const (
 	// settle is how long a tenant may be under way before its status says so: most are done by then, and one
 	// write is enough.
-	settle = 2 * time.Second
+	settle = 5 * time.Second
 	// interval is the least time between two writes of one tenant's status.
 	interval = 2 * time.Second
 	// patience is how long after a restart a status that was complete is left as it is while namespaces are
@@ -105,7 +106,7 @@ func (w *Writer) Write(ctx context.Context, rollup Rollup) (wait time.Duration, 
 		e.since = time.Time{}
 		return 0, true, nil
 	}
-	if wait := w.due(e, &rollup); wait > 0 {
+	if wait := w.due(e, &rollup, &next); wait > 0 && !becomesReady(&rollup.Previous, &next) {
 		return wait, false, nil
 	}
 	patch, err := mergePatch(&rollup.Previous, &next)
@@ -118,6 +119,18 @@ func (w *Writer) Write(ctx context.Context, rollup Rollup) (wait time.Duration, 
 	}
 	e.version, e.status, e.last, e.since = changed.ResourceVersion, next, w.now(), time.Time{}
 	return 0, true, nil
+}
+
+// underWay reports whether a status says that time alone will change it.
+func underWay(s *v1alpha1.TenantStatus) bool {
+	return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling)
+}
+
+// becomesReady reports whether a status says for the first time that the tenant is Ready. People and pipelines wait
+// for that, and it can't come more often than the write before, which had to wait, said that it is not.
+func becomesReady(before, after *v1alpha1.TenantStatus) bool {
+	return !meta.IsStatusConditionTrue(before.Conditions, v1alpha1.ConditionReady) &&
+		meta.IsStatusConditionTrue(after.Conditions, v1alpha1.ConditionReady)
 }
 
 // mergePatch makes a JSON merge patch that turns one status into another. It carries the whole new status and not
@@ -156,12 +169,12 @@ func removeMissing(from, to map[string]any) {
 }
 
 // due says how long a new status has to wait; zero if it is due.
-func (w *Writer) due(e *written, rollup *Rollup) time.Duration {
+func (w *Writer) due(e *written, rollup *Rollup, next *v1alpha1.TenantStatus) time.Duration {
 	now := w.now()
 	if e.since.IsZero() {
 		e.since = now
 	}
-	if !rollup.Complete() && rollup.Tenant.DeletionTimestamp == nil {
+	if underWay(next) && rollup.Tenant.DeletionTimestamp == nil {
 		grace := settle
 		if rollup.Previous.ObservedGeneration == rollup.Tenant.Generation && e.last.IsZero() {
 			grace = patience // restarted: what the status says was true, and most likely still is

@@ -41,6 +41,11 @@ func complete(r *Rollup) {
 	r.Snapshot.Reports = map[string]Report{"a": {Generation: r.Tenant.Generation, State: Applied, Outcome: &engine.Outcome{}}}
 }
 
+func computed(r *Rollup) *v1alpha1.TenantStatus {
+	s := Compute(*r)
+	return &s
+}
+
 func TestDue(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -91,7 +96,7 @@ func TestDue(t *testing.T) {
 			if tc.since > 0 {
 				e.since = clock.Add(-tc.since)
 			}
-			if got := max(w.due(e, r), 0); got != tc.want {
+			if got := max(w.due(e, r, computed(r)), 0); got != tc.want {
 				t.Errorf("due in %s, want %s", got, tc.want)
 			}
 		})
@@ -103,7 +108,7 @@ func TestDueStarts(t *testing.T) {
 	t.Parallel()
 	w, clock, r := clocked()
 	for _, want := range []time.Duration{settle, settle - time.Second, settle - 2*time.Second} {
-		if got := max(w.due(w.entry(r.Tenant), r), 0); got != want {
+		if got := max(w.due(w.entry(r.Tenant), r, computed(r)), 0); got != want {
 			t.Errorf("due in %s, want %s", got, want)
 		}
 		*clock = clock.Add(time.Second)
