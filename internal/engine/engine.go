@@ -14,11 +14,9 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,7 +28,6 @@ import (
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/drift"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
-	"github.com/bulkhead-dev/bulkhead/internal/metrics"
 )
 
 // fanOut is how many objects of one namespace are written at a time. It only has to cover the walls of one
@@ -152,7 +149,7 @@ func (r *run) namespace(ctx context.Context) bool {
 	result := r.settle(ctx, intent)
 	r.outcome.record(result)
 	r.outcome.Created = r.pass.Live == nil && result.written
-	return result.err == nil && !result.open()
+	return result.stands()
 }
 
 // keepLabelsOfFailedRooms adds to the intent what we own on the live Namespace and no room rendered this time,
@@ -206,114 +203,9 @@ func (r *run) settleAll(ctx context.Context, intents []*Intent) bool {
 	standing := true
 	for _, result := range results {
 		r.outcome.record(result)
-		standing = standing && result.err == nil && !result.open()
+		standing = standing && result.stands()
 	}
 	return standing
-}
-
-// result is what became of one intent.
-type result struct {
-	intent *Intent
-	// live is the object as the cache shows it, or nil.
-	live client.Object
-	// lagging says that the cache doesn't show our own last write yet.
-	lagging bool
-	// written says that the API server was told to change the object, and did.
-	written bool
-	// version is the resource version after the write.
-	version string
-	// drift is set if the object had drifted, or differs and is only observed.
-	drift *v1alpha1.DriftItem
-	// unchecked says that err is a failed comparison.
-	unchecked bool
-	err       error
-}
-
-// open reports whether the object still differs from its intent.
-func (r *result) open() bool { return r.drift != nil && r.drift.Action != v1alpha1.DriftCorrected }
-
-// settle judges one object and, in mode Enforce, corrects it.
-func (r *run) settle(ctx context.Context, intent *Intent) result {
-	res := result{intent: intent, live: r.live[intent.id()]}
-	j, err := r.engine.judge(intent, res.live, r.pass.Known)
-	if err != nil {
-		res.err = fmt.Errorf("comparing %s: %w", intent, err)
-		res.unchecked = true
-		return res
-	}
-	res.lagging = j.verdict == lagging
-	if j.verdict == settled || j.verdict == lagging {
-		return res
-	}
-	withdraws := j.verdict == outdated && narrows(intent, res.live)
-	report := r.observing() && !withdraws
-	if report || j.verdict == unmovable || j.verdict == drifted {
-		item := j.item(intent, res.live, r.engine.now())
-		item.Action = v1alpha1.DriftReported
-		res.drift = &item
-	}
-	if j.verdict == unmovable {
-		res.drift.Action = v1alpha1.DriftFailed
-		return res
-	}
-	if report {
-		return res
-	}
-	start := r.engine.now()
-	written, err := r.engine.correct(ctx, intent, res.live, j)
-	if errors.Is(err, errChangedMeanwhile) {
-		res.drift, res.lagging = nil, true // the watch will bring the newer object, which is then judged
-		return res
-	}
-	res.err = err
-	if err == nil {
-		res.written, res.version = true, written.ResourceVersion
-	}
-	if res.drift != nil {
-		metrics.DriftDetected(intent.GVK.Kind, res.drift.Type)
-		metrics.DriftCorrected(intent.GVK.Kind, err, r.engine.now().Sub(start))
-		res.drift.Action = v1alpha1.DriftCorrected
-		if err != nil {
-			res.drift.Action = v1alpha1.DriftFailed
-		}
-	}
-	return res
-}
-
-// correct writes what differs, and no more.
-func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object, j judgement) (*metav1.PartialObjectMetadata, error) {
-	id := intent.id()
-	if live != nil && j.immutable() {
-		if err := e.remove(ctx, id, live); err != nil {
-			return nil, err
-		}
-		live = nil
-	}
-	if live != nil {
-		if pointers := j.difference.InjectedPointers(); len(pointers) > 0 {
-			patched, err := e.writer.removePaths(ctx, id, live.GetResourceVersion(), pointers)
-			switch {
-			case apierrors.IsForbidden(err) && intent.GVK.Group == rbacv1.GroupName:
-				// What is left for a moment would grant more than we may grant: only a new object will do.
-				if err := e.remove(ctx, id, live); err != nil {
-					return nil, err
-				}
-				live = nil
-			case err != nil:
-				return nil, err
-			case j.difference.OnlyInjected():
-				e.journal.put(id, entry{uid: patched.UID, version: patched.ResourceVersion, hash: intent.Hash})
-				return patched, nil
-			}
-		}
-	}
-	applied, err := e.writer.apply(ctx, intent)
-	if err != nil {
-		return nil, err
-	}
-	futile := live != nil && live.GetResourceVersion() == applied.ResourceVersion
-	e.journal.put(id, entry{uid: applied.UID, version: applied.ResourceVersion, hash: intent.Hash, futile: futile})
-	return applied, nil
 }
 
 // Withdraw closes the doors that a plan doesn't have, and does nothing else.

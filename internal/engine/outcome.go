@@ -168,6 +168,9 @@ func (o *Outcome) record(r result) {
 		state.problems = append(state.problems, problem{v1alpha1.ReasonApplyFailed,
 			r.intent.String() + " keeps differing from what was applied in " + strings.Join(r.drift.Paths, ", ")})
 	}
+	if r.waits != "" {
+		o.wait(r.intent, r.waits)
+	}
 	if r.unchecked && o.CheckFailed == "" {
 		o.CheckFailed = plain(r.err)
 	}
@@ -185,7 +188,7 @@ func (o *Outcome) record(r result) {
 // observe asks the room whether an applied object has come to life.
 func (o *Outcome) observe(r result, state *roomState) {
 	observer, ok := o.observers[r.intent.Feature]
-	if !ok || r.err != nil || r.open() {
+	if !ok || !r.stands() {
 		return
 	}
 	if r.live == nil || r.lagging || r.written {

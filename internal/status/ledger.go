@@ -23,6 +23,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/metrics"
 )
 
 // State is how far a namespace of a tenant has come.
@@ -100,8 +101,8 @@ func (l *Ledger) Record(tenant, namespace string, report Report) {
 	defer l.mu.Unlock()
 	p := l.page(tenant)
 	before, known := p.reports[namespace]
-	if known && before.Outcome != nil && report.Outcome != nil {
-		keepFirstSeen(before.Outcome.Open, report.Outcome.Open)
+	if report.Outcome != nil {
+		countNew(before.Outcome, report.Outcome)
 	}
 	p.reports[namespace] = report
 	if l.concerned[namespace] == nil {
@@ -128,9 +129,7 @@ func (l *Ledger) RecordCluster(tenant string, outcome *engine.Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.page(tenant)
-	if p.cluster != nil {
-		keepFirstSeen(p.cluster.Open, outcome.Open)
-	}
+	countNew(p.cluster, outcome)
 	p.cluster = outcome
 	p.corrected = append(p.corrected, outcome.Corrected...)
 }
@@ -240,6 +239,23 @@ func same(a, b Report) bool {
 	return a.Outcome == nil || (slices.Equal(a.Outcome.Conditions, b.Outcome.Conditions) &&
 		slices.Equal(a.Outcome.OpenBySpec, b.Outcome.OpenBySpec) &&
 		equality.Semantic.DeepEqual(a.Outcome.Open, b.Outcome.Open))
+}
+
+// countNew carries over since when a difference is open, and counts those that are new and that nobody corrects. Those
+// that are corrected are counted with their correction. before is nil if there is none.
+func countNew(before, now *engine.Outcome) {
+	var open []v1alpha1.DriftItem
+	if before != nil {
+		open = before.Open
+	}
+	keepFirstSeen(open, now.Open)
+	for i := range now.Open {
+		item := &now.Open[i]
+		known := slices.ContainsFunc(open, func(o v1alpha1.DriftItem) bool { return sameDrift(&o, item) })
+		if item.Action == v1alpha1.DriftReported && !known {
+			metrics.DriftDetected(item.Object.Kind, item.Type)
+		}
+	}
 }
 
 // keepFirstSeen carries over since when a difference is open.

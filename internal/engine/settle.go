@@ -1,0 +1,149 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/metrics"
+)
+
+// result is what became of one intent.
+type result struct {
+	intent *Intent
+	// live is the object as the cache shows it, or nil.
+	live client.Object
+	// lagging says that the cache doesn't show our own last write yet.
+	lagging bool
+	// written says that the API server was told to change the object, and did.
+	written bool
+	// version is the resource version after the write.
+	version string
+	// drift is set if the object had drifted, or differs and is only observed.
+	drift *v1alpha1.DriftItem
+	// waits says on what the object waits before anything can be done about it; empty if on nothing.
+	waits string
+	// unchecked says that err is a failed comparison.
+	unchecked bool
+	err       error
+}
+
+// open reports whether the object still differs from its intent.
+func (r *result) open() bool { return r.drift != nil && r.drift.Action != v1alpha1.DriftCorrected }
+
+// stands reports whether the object is what it must be, as far as is known.
+func (r *result) stands() bool { return r.err == nil && !r.open() && r.waits == "" }
+
+// settle judges one object and, in mode Enforce, corrects it.
+func (r *run) settle(ctx context.Context, intent *Intent) result {
+	res := result{intent: intent, live: r.live[intent.id()]}
+	if !r.observing() && leaving(res.live) && intent.GVK != namespaceGVK {
+		res.waits = "is being deleted, which waits for finalizers: " + strings.Join(res.live.GetFinalizers(), ", ")
+		return res
+	}
+	j, err := r.engine.judge(intent, res.live, r.pass.Known)
+	if err != nil {
+		res.err = fmt.Errorf("comparing %s: %w", intent, err)
+		res.unchecked = true
+		return res
+	}
+	res.lagging = j.verdict == lagging
+	if j.verdict == settled || j.verdict == lagging {
+		return res
+	}
+	withdraws := j.verdict == outdated && narrows(intent, res.live)
+	report := r.observing() && !withdraws
+	if report || j.verdict == unmovable || j.verdict == drifted {
+		item := j.item(intent, res.live, r.engine.now())
+		item.Action = v1alpha1.DriftReported
+		res.drift = &item
+	}
+	if j.verdict == unmovable {
+		res.drift.Action = v1alpha1.DriftFailed
+		return res
+	}
+	if report {
+		return res
+	}
+	start := r.engine.now()
+	written, err := r.engine.correct(ctx, intent, res.live, j)
+	if errors.Is(err, errChangedMeanwhile) {
+		res.drift, res.lagging = nil, true // the watch will bring the newer object, which is then judged
+		return res
+	}
+	res.err = err
+	if err == nil {
+		res.written, res.version = true, written.ResourceVersion
+	}
+	if res.drift != nil {
+		metrics.DriftDetected(intent.GVK.Kind, res.drift.Type)
+		metrics.DriftCorrected(intent.GVK.Kind, err, r.engine.now().Sub(start))
+		res.drift.Action = v1alpha1.DriftCorrected
+		if err != nil {
+			res.drift.Action = v1alpha1.DriftFailed
+		}
+	}
+	return res
+}
+
+// leaving reports whether an object is being deleted: it can't be mended any more, and its finalizers aren't ours to
+// strip.
+func leaving(live client.Object) bool { return live != nil && live.GetDeletionTimestamp() != nil }
+
+// correct writes what differs, and no more.
+func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object, j judgement) (*metav1.PartialObjectMetadata, error) {
+	id := intent.id()
+	if live != nil && j.immutable() {
+		if err := e.remove(ctx, id, live); err != nil {
+			return nil, err
+		}
+		if len(live.GetFinalizers()) > 0 {
+			return nil, errChangedMeanwhile // it is not gone yet
+		}
+		live = nil
+	}
+	if live != nil {
+		if pointers := j.difference.InjectedPointers(); len(pointers) > 0 {
+			patched, err := e.writer.removePaths(ctx, id, live.GetResourceVersion(), pointers)
+			switch {
+			case apierrors.IsForbidden(err) && intent.GVK.Group == rbacv1.GroupName:
+				// What is left for a moment would grant more than we may grant: only a new object will do.
+				if err := e.remove(ctx, id, live); err != nil {
+					return nil, err
+				}
+				live = nil
+			case err != nil:
+				return nil, err
+			case j.difference.OnlyInjected():
+				e.journal.put(id, entry{uid: patched.UID, version: patched.ResourceVersion, hash: intent.Hash})
+				return patched, nil
+			}
+		}
+	}
+	applied, err := e.writer.apply(ctx, intent)
+	if err != nil {
+		return nil, err
+	}
+	futile := live != nil && live.GetResourceVersion() == applied.ResourceVersion
+	e.journal.put(id, entry{uid: applied.UID, version: applied.ResourceVersion, hash: intent.Hash, futile: futile})
+	return applied, nil
+}
