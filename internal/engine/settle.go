@@ -77,32 +77,36 @@ func (r *run) settle(ctx context.Context, intent *Intent) result {
 		item.Action = v1alpha1.DriftReported
 		res.drift = &item
 	}
-	if j.verdict == unmovable {
+	switch {
+	case j.verdict == unmovable:
 		res.drift.Action = v1alpha1.DriftFailed
-		return res
+	case !report:
+		r.mend(ctx, &res, j)
 	}
-	if report {
-		return res
-	}
+	return res
+}
+
+// mend corrects what was judged and notes in the result what became of it.
+func (r *run) mend(ctx context.Context, res *result, j judgement) {
 	start := r.engine.now()
-	written, err := r.engine.correct(ctx, intent, res.live, j)
+	written, err := r.engine.correct(ctx, res.intent, res.live, j)
 	if errors.Is(err, errChangedMeanwhile) {
 		res.drift, res.lagging = nil, true // the watch will bring the newer object, which is then judged
-		return res
+		return
 	}
 	res.err = err
 	if err == nil {
 		res.written, res.version = true, written.ResourceVersion
 	}
-	if res.drift != nil {
-		metrics.DriftDetected(intent.GVK.Kind, res.drift.Type)
-		metrics.DriftCorrected(intent.GVK.Kind, err, r.engine.now().Sub(start))
-		res.drift.Action = v1alpha1.DriftCorrected
-		if err != nil {
-			res.drift.Action = v1alpha1.DriftFailed
-		}
+	if res.drift == nil {
+		return
 	}
-	return res
+	metrics.DriftDetected(res.intent.GVK.Kind, res.drift.Type)
+	metrics.DriftCorrected(res.intent.GVK.Kind, err, r.engine.now().Sub(start))
+	res.drift.Action = v1alpha1.DriftCorrected
+	if err != nil {
+		res.drift.Action = v1alpha1.DriftFailed
+	}
 }
 
 // leaving reports whether an object is being deleted: it can't be mended any more, and its finalizers aren't ours to

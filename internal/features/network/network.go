@@ -88,7 +88,7 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	}
 	if spec.DNS != v1alpha1.DNSNone {
 		add(&result, allowDNS(f), "network.dns is ClusterDNS, but the operator doesn't know where the cluster's DNS "+
-			"runs: its DNS flags must give a namespace, pod labels and ports; or set network.dns: None")
+			"runs: set its flags --dns-namespace, --dns-pod-labels and --dns-ports, or network.dns: None")
 	}
 	if spec.APIServer == v1alpha1.Allow {
 		add(&result, allowAPIServer(f), "network.apiServer is Allow, but the operator knows no address of the API "+

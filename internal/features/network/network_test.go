@@ -105,7 +105,7 @@ allow:
 			wantFindings: []feature.Finding{{
 				Reason: v1alpha1.ReasonPending,
 				Message: "network.dns is ClusterDNS, but the operator doesn't know where the cluster's DNS runs: " +
-					"its DNS flags must give a namespace, pod labels and ports; or set network.dns: None",
+					"set its flags --dns-namespace, --dns-pod-labels and --dns-ports, or network.dns: None",
 			}, {
 				Reason: v1alpha1.ReasonPending,
 				Message: "network.apiServer is Allow, but the operator knows no address of the API server: " +
