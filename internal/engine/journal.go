@@ -27,6 +27,9 @@ import (
 type Journal struct {
 	mu      sync.Mutex
 	entries map[objectID]entry
+	// writing are the objects of which a write is under way, each with the version at which a watch reported its
+	// deletion meanwhile; empty if none did.
+	writing map[objectID]string
 }
 
 type entry struct {
@@ -49,7 +52,9 @@ func (e entry) is(live metav1.Object, intent *Intent) bool {
 }
 
 // NewJournal makes an empty journal.
-func NewJournal() *Journal { return &Journal{entries: map[objectID]entry{}} }
+func NewJournal() *Journal {
+	return &Journal{entries: map[objectID]entry{}, writing: map[objectID]string{}}
+}
 
 func (j *Journal) get(id objectID) (entry, bool) {
 	j.mu.Lock()
@@ -58,9 +63,27 @@ func (j *Journal) get(id objectID) (entry, bool) {
 	return e, ok
 }
 
+// begin notes that a write of an object is under way, until end.
+func (j *Journal) begin(id objectID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.writing[id] = ""
+}
+
+func (j *Journal) end(id objectID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.writing, id)
+}
+
+// put notes what was written or judged. If a watch has reported the deletion of that very version already, because it
+// was quicker than the answer to the write, it stays deleted.
 func (j *Journal) put(id objectID, e entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if gone := j.writing[id]; gone != "" && !older(gone, e.version) {
+		e.version, e.settled, e.futile = "", false, false
+	}
 	j.entries[id] = e
 }
 
@@ -86,6 +109,9 @@ func (j *Journal) forgetContent(namespace string) {
 func (j *Journal) gone(id objectID, version string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if _, ok := j.writing[id]; ok {
+		j.writing[id] = version
+	}
 	e, ok := j.entries[id]
 	if !ok {
 		return

@@ -77,6 +77,40 @@ func TestJournalGone(t *testing.T) {
 	}
 }
 
+// TestJournalGoneWhileWriting is about an object that someone deletes so soon after our write that the watch is quicker
+// than the answer to us.
+func TestJournalGoneWhileWriting(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		gone string
+		want string
+	}{
+		"what we wrote was deleted meanwhile":        {gone: "12", want: ""},
+		"at the same version":                        {gone: "10", want: ""},
+		"a predecessor was deleted meanwhile":        {gone: "9", want: "10"},
+		"nothing was deleted, or it was not watched": {want: "10"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := NewJournal()
+			id := quotaID("acme-dev", "q")
+			j.begin(id)
+			if tc.gone != "" {
+				j.gone(id, tc.gone)
+			}
+			j.put(id, entry{uid: "1", version: "10", hash: "h"})
+			j.end(id)
+			if got, ok := j.get(id); !ok || got.version != tc.want {
+				t.Errorf("the journal has version %q, want %q", got.version, tc.want)
+			}
+			if len(j.writing) != 0 {
+				t.Errorf("still being written: %v", j.writing)
+			}
+		})
+	}
+}
+
 func TestJournalForgets(t *testing.T) {
 	t.Parallel()
 	j := NewJournal()

@@ -99,7 +99,7 @@ func recall(intent *Intent, live client.Object, past entry) (judgement, bool) {
 
 func judgeMissing(intent *Intent, past entry, written, known bool) judgement {
 	switch {
-	case written && past.version != "" && !past.deleted:
+	case written && past.version != "" && !past.deleted && !past.settled: // settled: the cache had shown it
 		if past.hash == intent.Hash {
 			return judgement{verdict: lagging, missing: true}
 		}

@@ -107,6 +107,7 @@ func TestJudge(t *testing.T) {
 		"it was there before this process started":   {known: true, want: drifted, missing: true},
 		"our write isn't in the cache yet":           {past: &entry{version: "10", hash: hash}, want: lagging, missing: true},
 		"our write of an older intent isn't, either": {past: &entry{version: "10", hash: "old"}, want: outdated, missing: true},
+		"the cache had shown it, so it is gone":      {past: &entry{uid: "1", version: "10", hash: hash, settled: true}, want: drifted, missing: true},
 		"it was there and its deletion was reported": {past: &entry{hash: hash}, want: drifted, missing: true},
 		"we deleted it ourselves, to replace it":     {past: &entry{uid: "1", deleted: true}, want: outdated, missing: true},
 		"even if it was there before, we deleted it": {past: &entry{uid: "1", deleted: true}, known: true, want: outdated, missing: true},

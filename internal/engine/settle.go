@@ -116,6 +116,8 @@ func leaving(live client.Object) bool { return live != nil && live.GetDeletionTi
 // correct writes what differs, and no more.
 func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object, j judgement) (*metav1.PartialObjectMetadata, error) {
 	id := intent.id()
+	e.journal.begin(id)
+	defer e.journal.end(id)
 	if live != nil && j.immutable() {
 		if err := e.remove(ctx, id, live); err != nil {
 			return nil, err
