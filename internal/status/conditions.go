@@ -98,6 +98,9 @@ type placed struct {
 func (r *Rollup) membership() []placed {
 	var states []placed
 	add := func(name, reason, message string) {
+		if name != "" {
+			message = "namespace " + name + " " + message
+		}
 		states = append(states, placed{name, engine.Condition{Type: v1alpha1.ConditionNamespacesReady,
 			Status: metav1.ConditionFalse, Reason: reason, Message: message}})
 	}
@@ -142,7 +145,7 @@ func sum(conditionType string, states []placed) engine.Condition {
 	for _, state := range states[:min(len(states), named)] {
 		message := state.Message
 		if state.namespace != "" && !names(message, state.namespace) {
-			message = "namespace " + state.namespace + " " + message
+			message = "namespace " + state.namespace + ": " + message
 		}
 		messages = append(messages, message)
 	}

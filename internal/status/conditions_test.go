@@ -102,18 +102,18 @@ func states() map[string]struct {
 		},
 		"what can't be rendered needs a human": {
 			change: invalid,
-			want:   []string{"Stalled=True InvalidPolicy: NetworkReady: namespace a network.allow[x]: wrong"},
+			want:   []string{"Stalled=True InvalidPolicy: NetworkReady: namespace a: network.allow[x]: wrong"},
 			not:    []string{v1alpha1.ConditionReconciling},
 		},
 		"a refused object is tried again": {
 			change: refused,
-			want:   []string{"Ready=False ApplyFailed: NetworkReady: namespace b refused", "NetworkReady=False ApplyFailed: namespace b refused"},
+			want:   []string{"Ready=False ApplyFailed: NetworkReady: namespace b: refused", "NetworkReady=False ApplyFailed: namespace b: refused"},
 			not:    []string{v1alpha1.ConditionStalled},
 		},
 		"what a human must solve speaks first, and work that goes on is no standstill": {
 			change: func(r *status.Rollup) { invalid(r); refused(r) },
 			want: []string{
-				"NetworkReady=False InvalidPolicy: namespace a network.allow[x]: wrong; namespace b refused",
+				"NetworkReady=False InvalidPolicy: namespace a: network.allow[x]: wrong; namespace b: refused",
 			},
 		},
 		"a conflict beside a refused object is no standstill": {
@@ -156,7 +156,7 @@ func states() map[string]struct {
 			want: []string{
 				"Ready=True Observed: drift mode is Observe: nothing is written, status.drift lists what Enforce would change",
 				"InSync=False DriftDetected: 1 differ from intent: ResourceQuota a/q FieldModified (spec.hard[pods])",
-				"NetworkReady=Unknown Observed: namespace a 1 objects differ and are left as they are",
+				"NetworkReady=Unknown Observed: namespace a: 1 objects differ and are left as they are",
 			},
 			not: []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled},
 		},
@@ -301,7 +301,7 @@ func TestMany(t *testing.T) {
 	for name := range r.Snapshot.Reports {
 		r.Snapshot.Reports[name].Outcome.Conditions[1] = failed(v1alpha1.ReasonApplyFailed, "refused")
 	}
-	want := "NetworkReady=False ApplyFailed: namespace a refused; namespace b refused; namespace c refused; and 2 more namespaces"
+	want := "NetworkReady=False ApplyFailed: namespace a: refused; namespace b: refused; namespace c: refused; and 2 more namespaces"
 	if got := brief(status.Compute(r), v1alpha1.ConditionNetworkReady); got != want {
 		t.Errorf("condition is\n%s, want\n%s", got, want)
 	}
