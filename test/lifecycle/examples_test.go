@@ -80,6 +80,13 @@ var _ = Describe("Examples", func() {
 		change(ctx, "legacy", func(t *v1alpha1.Tenant) { t.Spec.Drift.Mode = v1alpha1.DriftEnforce })
 		Eventually(ctx, tenantNamed("legacy")).Should(inSync())
 		Expect(must(namespaceNamed("legacy-shop")(ctx)).Labels).To(HaveKeyWithValue("team", "shop"))
+
+		By("applying the file again: what was taken over is observed, and nothing differs")
+		must(world.Kubectl(ctx, "apply", "-f", example("06-brownfield.yaml")))
+		Eventually(ctx, tenantNamed("legacy")).Should(SatisfyAll(
+			haveCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonObserved),
+			haveCondition(v1alpha1.ConditionInSync, metav1.ConditionTrue, v1alpha1.ReasonNoDrift),
+		))
 	})
 })
 
