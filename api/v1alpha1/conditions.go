@@ -72,6 +72,16 @@ const (
 	ReasonCheckFailed = "CheckFailed"
 	// ReasonOpenBySpec says that the spec itself turns a wall off.
 	ReasonOpenBySpec = "OpenBySpec"
+	// ReasonDriftContested says that someone changes an object again each time the operator corrects it.
+	ReasonDriftContested = "DriftContested"
+	// ReasonNoExposure says that nothing opens the tenant beyond its spec.
+	ReasonNoExposure = "NoExposure"
+	// ReasonNetworkExposure says that something can reach the tenant, or be reached from it, that the spec doesn't name.
+	ReasonNetworkExposure = "NetworkExposure"
+	// ReasonAccessExposure says that someone has access whom the spec doesn't name.
+	ReasonAccessExposure = "AccessExposure"
+	// ReasonPodSecurityWeakened says that a Pod Security level is below the spec's.
+	ReasonPodSecurityWeakened = "PodSecurityWeakened"
 	// ReasonNotEvaluated says that this version of the operator doesn't judge the condition.
 	ReasonNotEvaluated = "NotEvaluated"
 )
@@ -84,5 +94,9 @@ const (
 	EventDriftDetected         = "DriftDetected"
 	EventDriftCorrected        = "DriftCorrected"
 	EventDriftCorrectionFailed = "DriftCorrectionFailed"
+	EventDriftContested        = "DriftContested"
+	EventForeignObjectDetected = "ForeignObjectDetected"
+	EventIsolationLost         = "IsolationLost"
+	EventIsolationRestored     = "IsolationRestored"
 	EventAccessExpired         = "AccessExpired"
 )

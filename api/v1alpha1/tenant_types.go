@@ -24,10 +24,6 @@ type Adoption string
 // +kubebuilder:validation:Enum=Retain;Delete
 type DeletionPolicy string
 
-// DriftMode says what the operator does about drift.
-// +kubebuilder:validation:Enum=Enforce;Observe
-type DriftMode string
-
 const (
 	// AdoptionNever makes an existing namespace a conflict.
 	AdoptionNever Adoption = "Never"
@@ -38,11 +34,6 @@ const (
 	DeletionRetain DeletionPolicy = "Retain"
 	// DeletionDelete deletes the namespace with everything in it.
 	DeletionDelete DeletionPolicy = "Delete"
-
-	// DriftEnforce corrects drift as soon as it is seen.
-	DriftEnforce DriftMode = "Enforce"
-	// DriftObserve writes nothing: what Enforce would change is reported.
-	DriftObserve DriftMode = "Observe"
 )
 
 // TenantSpec is what a platform team asks for one team.
@@ -131,14 +122,6 @@ type LabelValue string
 // AnnotationValue is the value of an annotation, at most 4096 characters.
 // +kubebuilder:validation:MaxLength=4096
 type AnnotationValue string
-
-// DriftSpec says what to do about drift.
-type DriftSpec struct {
-	// mode is Enforce (the meaning of unset: drift is corrected at once) or Observe (nothing is written: what
-	// Enforce would change is reported in status.drift).
-	// +optional
-	Mode DriftMode `json:"mode,omitempty"`
-}
 
 // Tenant is one team: its namespaces, its members and the walls around them.
 //

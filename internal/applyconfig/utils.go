@@ -28,12 +28,28 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=tenancy.bulkhead.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("Attribution"):
+		return &apiv1alpha1.AttributionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DriftIgnoreRule"):
+		return &apiv1alpha1.DriftIgnoreRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DriftItem"):
 		return &apiv1alpha1.DriftItemApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DriftReport"):
+		return &apiv1alpha1.DriftReportApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DriftReportContent"):
+		return &apiv1alpha1.DriftReportContentApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DriftReportItem"):
+		return &apiv1alpha1.DriftReportItemApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DriftSpec"):
 		return &apiv1alpha1.DriftSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DriftStatus"):
 		return &apiv1alpha1.DriftStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FieldDrift"):
+		return &apiv1alpha1.FieldDriftApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IsolationFinding"):
+		return &apiv1alpha1.IsolationFindingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IsolationStatus"):
+		return &apiv1alpha1.IsolationStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LimitItem"):
 		return &apiv1alpha1.LimitItemApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Member"):

@@ -41,10 +41,30 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.AnnotationValue
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Attribution
+  map:
+    fields:
+    - name: confidence
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Confidence
+    - name: manager
+      type:
+        scalar: string
+    - name: operation
+      type:
+        scalar: string
+    - name: subresource
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Boundary
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.CIDR
   scalar: untyped
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Confidence
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DNSAccess
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DeletionPolicy
@@ -53,6 +73,30 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftAction
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftIgnoreRule
+  map:
+    fields:
+    - name: kind
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: notAfter
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: path
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: securityPaths
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.SecurityPaths
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftItem
   map:
     fields:
@@ -88,15 +132,102 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftType
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftMode
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftReport
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: report
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftReportContent
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftReportContent
+  map:
+    fields:
+    - name: critical
+      type:
+        scalar: numeric
+    - name: items
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftReportItem
+          elementRelationship: atomic
+    - name: open
+      type:
+        scalar: numeric
+    - name: truncated
+      type:
+        scalar: numeric
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftReportItem
+  map:
+    fields:
+    - name: action
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftAction
+    - name: attribution
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Attribution
+    - name: count
+      type:
+        scalar: numeric
+    - name: fieldCount
+      type:
+        scalar: numeric
+    - name: fields
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.FieldDrift
+          elementRelationship: atomic
+    - name: firstSeen
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: hint
+      type:
+        scalar: string
+    - name: lastSeen
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: object
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectReference
+    - name: severity
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Severity
+    - name: type
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftType
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftSpec
   map:
     fields:
+    - name: ignore
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftIgnoreRule
+          elementRelationship: atomic
     - name: mode
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftMode
+    - name: observeUntil
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftStatus
   map:
     fields:
+    - name: contested
+      type:
+        scalar: numeric
+    - name: ignored
+      type:
+        scalar: numeric
     - name: mode
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftMode
@@ -123,6 +254,73 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftType
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.FieldChange
+  scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.FieldDrift
+  map:
+    fields:
+    - name: actual
+      type:
+        scalar: string
+    - name: change
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.FieldChange
+    - name: expected
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+    - name: redacted
+      type:
+        scalar: boolean
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IsolationFinding
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: object
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectReference
+    - name: severity
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Severity
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: type
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IsolationFindingType
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IsolationFindingType
+  scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IsolationStatus
+  map:
+    fields:
+    - name: considered
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: findings
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IsolationFinding
+          elementRelationship: atomic
+    - name: notConsidered
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: truncated
+      type:
+        scalar: numeric
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.LabelValue
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.LimitItem
@@ -335,6 +533,8 @@ var schemaYAML = typed.YAMLObject(`types:
             namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Role
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.SecurityPaths
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Severity
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Tenant
@@ -459,6 +659,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: drift
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftStatus
+    - name: isolation
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IsolationStatus
     - name: namespaces
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.NamespaceCounts

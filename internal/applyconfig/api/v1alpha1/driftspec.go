@@ -16,6 +16,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // DriftSpecApplyConfiguration represents a declarative configuration of the DriftSpec type for use
@@ -26,6 +27,11 @@ type DriftSpecApplyConfiguration struct {
 	// mode is Enforce (the meaning of unset: drift is corrected at once) or Observe (nothing is written: what
 	// Enforce would change is reported in status.drift).
 	Mode *apiv1alpha1.DriftMode `json:"mode,omitempty"`
+	// observeUntil pauses corrections until then, as mode Observe does, and ends the pause without any other event.
+	ObserveUntil *v1.Time `json:"observeUntil,omitempty"`
+	// ignore are differences that are left as they are: each with a reason and an end. They are still counted, in
+	// status.drift.ignored. At most 16.
+	Ignore []DriftIgnoreRuleApplyConfiguration `json:"ignore,omitempty"`
 }
 
 // DriftSpecApplyConfiguration constructs a declarative configuration of the DriftSpec type for use with
@@ -39,5 +45,26 @@ func DriftSpec() *DriftSpecApplyConfiguration {
 // If called multiple times, the Mode field is set to the value of the last call.
 func (b *DriftSpecApplyConfiguration) WithMode(value apiv1alpha1.DriftMode) *DriftSpecApplyConfiguration {
 	b.Mode = &value
+	return b
+}
+
+// WithObserveUntil sets the ObserveUntil field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObserveUntil field is set to the value of the last call.
+func (b *DriftSpecApplyConfiguration) WithObserveUntil(value v1.Time) *DriftSpecApplyConfiguration {
+	b.ObserveUntil = &value
+	return b
+}
+
+// WithIgnore adds the given value to the Ignore field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Ignore field.
+func (b *DriftSpecApplyConfiguration) WithIgnore(values ...*DriftIgnoreRuleApplyConfiguration) *DriftSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithIgnore")
+		}
+		b.Ignore = append(b.Ignore, *values[i])
+	}
 	return b
 }

@@ -26,8 +26,12 @@ import (
 type DriftStatusApplyConfiguration struct {
 	// mode is the drift mode in force.
 	Mode *apiv1alpha1.DriftMode `json:"mode,omitempty"`
-	// open is the number of objects that differ from intent now.
+	// open is the number of differences from intent now that no rule ignores.
 	Open *int32 `json:"open,omitempty"`
+	// contested is the number of open differences over which the operator and someone else fight.
+	Contested *int32 `json:"contested,omitempty"`
+	// ignored is the number of differences that a rule of spec.drift.ignore covers.
+	Ignored *int32 `json:"ignored,omitempty"`
 	// oldestOpen is when the oldest open difference was first seen.
 	OldestOpen *v1.Time `json:"oldestOpen,omitempty"`
 	// top are the open differences, the gravest first, at most 20.
@@ -57,6 +61,22 @@ func (b *DriftStatusApplyConfiguration) WithMode(value apiv1alpha1.DriftMode) *D
 // If called multiple times, the Open field is set to the value of the last call.
 func (b *DriftStatusApplyConfiguration) WithOpen(value int32) *DriftStatusApplyConfiguration {
 	b.Open = &value
+	return b
+}
+
+// WithContested sets the Contested field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Contested field is set to the value of the last call.
+func (b *DriftStatusApplyConfiguration) WithContested(value int32) *DriftStatusApplyConfiguration {
+	b.Contested = &value
+	return b
+}
+
+// WithIgnored sets the Ignored field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Ignored field is set to the value of the last call.
+func (b *DriftStatusApplyConfiguration) WithIgnored(value int32) *DriftStatusApplyConfiguration {
+	b.Ignored = &value
 	return b
 }
 

@@ -33,6 +33,8 @@ type TenantStatusApplyConfiguration struct {
 	Namespaces *NamespaceCountsApplyConfiguration `json:"namespaces,omitempty"`
 	// drift sums up what differs from intent.
 	Drift *DriftStatusApplyConfiguration `json:"drift,omitempty"`
+	// isolation sums up what opens the tenant beyond its spec, whoever opened it.
+	Isolation *IsolationStatusApplyConfiguration `json:"isolation,omitempty"`
 }
 
 // TenantStatusApplyConfiguration constructs a declarative configuration of the TenantStatus type for use with
@@ -83,5 +85,13 @@ func (b *TenantStatusApplyConfiguration) WithNamespaces(value *NamespaceCountsAp
 // If called multiple times, the Drift field is set to the value of the last call.
 func (b *TenantStatusApplyConfiguration) WithDrift(value *DriftStatusApplyConfiguration) *TenantStatusApplyConfiguration {
 	b.Drift = value
+	return b
+}
+
+// WithIsolation sets the Isolation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Isolation field is set to the value of the last call.
+func (b *TenantStatusApplyConfiguration) WithIsolation(value *IsolationStatusApplyConfiguration) *TenantStatusApplyConfiguration {
+	b.Isolation = value
 	return b
 }
