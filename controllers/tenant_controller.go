@@ -195,7 +195,7 @@ func (r *TenantReconciler) finalize(ctx context.Context, rollup status.Rollup) (
 	if !controllerutil.ContainsFinalizer(tenant, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
-	left, err := r.Facts.Leaving(ctx, tenant.Name)
+	left, err := r.Facts.Leaving(ctx, tenant)
 	if err != nil {
 		return ctrl.Result{}, err
 	}

@@ -72,21 +72,28 @@ func namespaces(e *engine.Engine) handler.EventHandler {
 	}
 }
 
-// leavers enqueues the tenant that a namespace was labelled for when the label, or the namespace, is gone: a Tenant
-// that is being deleted waits for that, and after a restart nothing else would tell it.
+// leavers enqueues the tenant that a namespace was labelled for when the label, or the namespace, is gone, or when the
+// namespace is marked as released: a Tenant that is being deleted waits for that, and after a restart nothing else
+// would tell it.
 func leavers() handler.EventHandler {
-	add := func(q queue, object client.Object) {
-		if tenant := object.GetLabels()[v1alpha1.LabelTenant]; tenant != "" {
+	add := func(q queue, object client.Object, label string) {
+		if tenant := object.GetLabels()[label]; tenant != "" {
 			q.Add(request(tenant))
 		}
 	}
+	changed := func(u event.UpdateEvent, label string) bool {
+		return u.ObjectOld.GetLabels()[label] != u.ObjectNew.GetLabels()[label]
+	}
 	return handler.Funcs{
 		UpdateFunc: func(_ context.Context, u event.UpdateEvent, q queue) {
-			if u.ObjectOld.GetLabels()[v1alpha1.LabelTenant] != u.ObjectNew.GetLabels()[v1alpha1.LabelTenant] {
-				add(q, u.ObjectOld)
+			if changed(u, v1alpha1.LabelTenant) {
+				add(q, u.ObjectOld, v1alpha1.LabelTenant)
+			}
+			if changed(u, v1alpha1.LabelReleasedFrom) {
+				add(q, u.ObjectNew, v1alpha1.LabelReleasedFrom)
 			}
 		},
-		DeleteFunc: func(_ context.Context, d event.DeleteEvent, q queue) { add(q, d.Object) },
+		DeleteFunc: func(_ context.Context, d event.DeleteEvent, q queue) { add(q, d.Object, v1alpha1.LabelTenant) },
 	}
 }
 
@@ -106,6 +113,8 @@ func quotaChanged() predicate.Predicate {
 			!maps.Equal(before.Labels, after.Labels) ||
 			!maps.Equal(before.Annotations, after.Annotations) ||
 			!equality.Semantic.DeepEqual(before.OwnerReferences, after.OwnerReferences) ||
+			// Those of status are trimmed from the cache.
+			!equality.Semantic.DeepEqual(before.ManagedFields, after.ManagedFields) ||
 			(before.DeletionTimestamp == nil) != (after.DeletionTimestamp == nil)
 	}}
 }

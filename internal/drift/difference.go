@@ -38,7 +38,7 @@ type Change struct {
 	Path string
 	// Field is the same path for machines.
 	Field fieldpath.Path
-	// Type is FieldModified, FieldRemoved or FieldInjected.
+	// Type is FieldModified, FieldRemoved or FieldInjected; or OwnershipLost, which isn't a difference of values.
 	Type v1alpha1.DriftType
 
 	// pointer is the JSON pointer of an injected field in the live object.
@@ -131,10 +131,14 @@ func newDifference(c *typed.Comparison, by *typed.TypedValue, want, have map[str
 	add(c.Modified.Leaves().All(), v1alpha1.DriftFieldModified, nil)
 	add(c.Removed.Leaves().All(), v1alpha1.DriftFieldRemoved, have)
 	add(c.Added.Leaves().All(), v1alpha1.DriftFieldInjected, want)
-	slices.SortFunc(d.Changes, func(a, b Change) int {
+	sortChanges(d.Changes)
+	return d
+}
+
+func sortChanges(changes []Change) {
+	slices.SortFunc(changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Type, b.Type), a.Field.Compare(b.Field))
 	})
-	return d
 }
 
 // outermostAbsent returns the shortest beginning of the path that the object doesn't have; the path itself if it has

@@ -17,7 +17,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
@@ -57,4 +60,32 @@ func IntentHash(intent *unstructured.Unstructured) string {
 	}
 	sum := sha256.Sum256(text)
 	return hashVersion + hex.EncodeToString(sum[:hashLength])
+}
+
+// Sealed reports whether a live object is, field for field, what its intent annotation says it was applied as: then it
+// is ours even if nothing in its managed fields says so. Labels and annotations that others added don't count. Whoever
+// forges such an object forges one that we would have written.
+func (c *Comparer) Sealed(live runtime.Object, gvk schema.GroupVersionKind) bool {
+	object, ok := live.(metav1.Object)
+	if !ok {
+		return false
+	}
+	hash := object.GetAnnotations()[v1alpha1.AnnotationIntent]
+	if hash == "" {
+		return false
+	}
+	content, err := c.content(live, gvk)
+	if err != nil {
+		return false
+	}
+	u := &unstructured.Unstructured{Object: content}
+	u.SetAnnotations(nil)
+	labels := map[string]string{}
+	for _, key := range []string{v1alpha1.LabelTenant, v1alpha1.LabelManagedBy, v1alpha1.LabelFeature} {
+		if value, set := object.GetLabels()[key]; set {
+			labels[key] = value
+		}
+	}
+	u.SetLabels(labels)
+	return IntentHash(u) == hash
 }

@@ -13,7 +13,11 @@
 package drift
 
 import (
+	"fmt"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
@@ -46,7 +50,8 @@ func (d Difference) Type() v1alpha1.DriftType {
 	for _, t := range d.Types() {
 		types[t] = true
 	}
-	for _, t := range []v1alpha1.DriftType{v1alpha1.DriftFieldModified, v1alpha1.DriftFieldInjected} {
+	order := []v1alpha1.DriftType{v1alpha1.DriftFieldModified, v1alpha1.DriftFieldInjected, v1alpha1.DriftOwnershipLost}
+	for _, t := range order {
 		if types[t] {
 			return t
 		}
@@ -62,4 +67,46 @@ func (d Difference) OnlyInjected() bool {
 		}
 	}
 	return true
+}
+
+// notOwned are the fields that an apply names and that the API server doesn't note as owned by anyone.
+var notOwned = fieldpath.NewSet(
+	fieldpath.MakePathOrDie("apiVersion"), fieldpath.MakePathOrDie("kind"), fieldpath.MakePathOrDie("metadata"),
+	fieldpath.MakePathOrDie("metadata", "name"), fieldpath.MakePathOrDie("metadata", "namespace"),
+)
+
+// Unowned returns the fields of the intent that the manager's apply of the live object no longer covers, as changes
+// of type OwnershipLost, sorted by path. It is for a live object that doesn't differ: who owns a field decides what is
+// pruned when the intent no longer has it, so equal values alone aren't enough. Managed fields get lost when someone
+// clears them, and when an object is restored from a backup.
+//
+// An error means that the intent doesn't fit the schema of its kind.
+func (c *Comparer) Unowned(intent *unstructured.Unstructured, live metav1.Object, manager string) ([]Change, error) {
+	typedIntent, err := c.converter.ObjectToTyped(intent)
+	if err != nil {
+		return nil, fmt.Errorf("reading the intent by its schema: %w", err)
+	}
+	want, err := typedIntent.ToFieldSet()
+	if err != nil {
+		return nil, fmt.Errorf("listing the fields of the intent: %w", err)
+	}
+	lost := want.Difference(notOwned)
+	entries := live.GetManagedFields()
+	for i := range entries {
+		entry := &entries[i]
+		if entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
+			lost = lost.Difference(fieldsOf(entry))
+		}
+	}
+	if lost.Empty() {
+		return nil, nil
+	}
+	var changes []Change
+	for path := range lost.Leaves().All() {
+		field := path.Copy() // the set reuses the memory of its paths
+		text := clean(pathString(field, typedIntent.Schema(), typedIntent.TypeRef()), maxPathLength)
+		changes = append(changes, Change{Path: text, Field: field, Type: v1alpha1.DriftOwnershipLost})
+	}
+	sortChanges(changes)
+	return changes, nil
 }

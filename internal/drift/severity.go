@@ -28,6 +28,9 @@ const podSecurityPrefix = "pod-security.kubernetes.io/"
 func Severity(gvk schema.GroupVersionKind, d Difference) v1alpha1.Severity {
 	worst := v1alpha1.SeverityInfo
 	for _, change := range d.Changes {
+		if change.Type == v1alpha1.DriftOwnershipLost {
+			continue // no value differs
+		}
 		if s := changeSeverity(gvk.GroupKind(), change.Field); rank(s) > rank(worst) {
 			worst = s
 		}

@@ -61,7 +61,7 @@ func (e *Engine) judge(intent *Intent, live client.Object, known bool) (judgemen
 		return j, nil
 	}
 	start := time.Now()
-	difference, err := e.comparer.Compare(intent.Object, live)
+	difference, err := e.compare(intent, live)
 	metrics.Compared(intent.GVK.Kind, time.Since(start))
 	if err != nil {
 		return judgement{}, err
@@ -78,6 +78,17 @@ func (e *Engine) judge(intent *Intent, live client.Object, known bool) (judgemen
 		j.verdict = outdated
 	}
 	return j, nil
+}
+
+// compare finds what differs. If no value does, it finds what of the object our field manager lost: what is ours by
+// value only would not be pruned when the spec no longer has it.
+func (e *Engine) compare(intent *Intent, live client.Object) (drift.Difference, error) {
+	difference, err := e.comparer.Compare(intent.Object, live)
+	if err != nil || !difference.Empty() {
+		return difference, err
+	}
+	lost, err := e.comparer.Unowned(intent.Object, live, v1alpha1.FieldManager)
+	return drift.Difference{Changes: lost}, err
 }
 
 // recall judges from memory alone, if memory is enough: what the cache doesn't show yet, and what was judged before.
@@ -130,8 +141,11 @@ func isDrift(intent *Intent, live client.Object, known bool) bool {
 // immutable reports whether the difference can't be applied to the existing object: the role of a binding, and the
 // scopes of a quota, can only change by deleting it.
 func (j judgement) immutable() bool {
-	for _, path := range j.difference.Paths() {
-		if path == "roleRef" || strings.HasPrefix(path, "roleRef.") || strings.HasPrefix(path, "spec.scopes") {
+	for _, change := range j.difference.Changes {
+		if change.Type == v1alpha1.DriftOwnershipLost {
+			continue
+		}
+		if path := change.Path; path == "roleRef" || strings.HasPrefix(path, "roleRef.") || strings.HasPrefix(path, "spec.scopes") {
 			return true
 		}
 	}

@@ -14,7 +14,7 @@ package engine
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,8 +24,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/applyconfigurations"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/drift"
@@ -59,27 +61,33 @@ func stored[T client.Object](t *testing.T, intent *Intent, into T) T {
 	into.SetUID("1")
 	into.SetResourceVersion("10")
 	into.SetCreationTimestamp(metav1.NewTime(time.Unix(1, 0)))
-	into.SetManagedFields([]metav1.ManagedFieldsEntry{ours(intent, v1alpha1.AnnotationIntent)})
+	into.SetManagedFields([]metav1.ManagedFieldsEntry{ours(t, intent, v1alpha1.AnnotationIntent)})
 	return into
 }
 
-// ours is the entry of an apply of ours that owns all labels of the intent and these annotations.
-func ours(intent *Intent, annotations ...string) metav1.ManagedFieldsEntry {
-	fields := func(keys []string) string {
-		var all []string
-		for _, key := range keys {
-			all = append(all, fmt.Sprintf(`"f:%s":{}`, key))
+// ours is the entry of an apply of the intent, as the API server notes it; of annotations it owns only these.
+func ours(t *testing.T, intent *Intent, annotations ...string) metav1.ManagedFieldsEntry {
+	t.Helper()
+	typed, err := applyconfigurations.NewTypeConverter(clientgoscheme.Scheme).ObjectToTyped(intent.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields, err := typed.ToFieldSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range intent.Object.GetAnnotations() {
+		if !slices.Contains(annotations, key) {
+			fields = fields.Difference(fieldpath.NewSet(drift.AnnotationPath(key)))
 		}
-		return "{" + strings.Join(all, ",") + "}"
 	}
-	var labels []string
-	for key := range intent.Object.GetLabels() {
-		labels = append(labels, key)
+	raw, err := fields.ToJSON()
+	if err != nil {
+		t.Fatal(err)
 	}
-	raw := fmt.Sprintf(`{"f:metadata":{"f:labels":%s,"f:annotations":%s}}`, fields(labels), fields(annotations))
 	return metav1.ManagedFieldsEntry{
 		Manager: v1alpha1.FieldManager, Operation: metav1.ManagedFieldsOperationApply,
-		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(raw),
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(raw)),
 	}
 }
 
@@ -138,6 +146,9 @@ func TestJudge(t *testing.T) {
 					FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`),
 				}}
 			}, want: drifted,
+		},
+		"its values are ours, its managed fields are gone": {
+			live: func(q *corev1.ResourceQuota) { q.ManagedFields = nil }, want: drifted,
 		},
 		"someone else's object is in the way":                  {live: foreign, want: outdated},
 		"someone else's object is in the place of ours":        {live: foreign, known: true, want: drifted},

@@ -306,6 +306,10 @@ func TestSurplus(t *testing.T) {
 			return intent, live
 		}
 	}
+	changed := func(_ *Intent, o client.Object) {
+		o.SetManagedFields(nil)
+		o.GetAnnotations()[v1alpha1.AnnotationIntent] = "v1:forged"
+	}
 	now := metav1.Now()
 	tests := map[string]struct {
 		live   func(*testing.T) (*Intent, client.Object)
@@ -313,10 +317,19 @@ func TestSurplus(t *testing.T) {
 		past   *entry
 		want   bool
 	}{
-		"ours":                                   {live: binding(nil), want: true},
-		"with our labels, but not applied by us": {live: binding(func(_ *Intent, o client.Object) { o.SetManagedFields(nil) })},
-		"applied by us, without our labels":      {live: binding(func(_ *Intent, o client.Object) { o.SetLabels(nil) }), want: true},
-		"being deleted":                          {live: binding(func(_ *Intent, o client.Object) { o.SetDeletionTimestamp(&now) })},
+		"ours": {live: binding(nil), want: true},
+		"without managed fields, but just as we would write it": {
+			live: binding(func(_ *Intent, o client.Object) { o.SetManagedFields(nil) }), want: true,
+		},
+		"without managed fields, changed, but the one that we wrote": {
+			live: binding(changed), past: &entry{uid: "1", version: "9", hash: "h"}, want: true,
+		},
+		"with our labels, but not applied by us": {live: binding(changed)},
+		"with our labels, in the place of one that we wrote": {
+			live: binding(changed), past: &entry{uid: "0", version: "9", hash: "h"},
+		},
+		"applied by us, without our labels": {live: binding(func(_ *Intent, o client.Object) { o.SetLabels(nil) }), want: true},
+		"being deleted":                     {live: binding(func(_ *Intent, o client.Object) { o.SetDeletionTimestamp(&now) })},
 		"deleted by us, which the cache doesn't show": {
 			live: binding(nil), past: &entry{uid: "1", deleted: true},
 		},

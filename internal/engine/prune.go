@@ -100,9 +100,8 @@ func (e *Engine) list(ctx context.Context, cluster bool, scope client.ListOption
 	return found, nil
 }
 
-// surplus lists, in a stable order, the live objects that we applied and that no intent asks for. That we applied
-// them is read from their managed fields, not from labels, which anyone who may edit them can put on or take off.
-// Objects of a room that failed are left alone.
+// surplus lists, in a stable order, the live objects that we applied and that no intent asks for. Labels don't tell:
+// anyone who may edit them can put them on or take them off. Objects of a room that failed are left alone.
 func (r *run) surplus(doors bool) []objectID {
 	wanted := map[objectID]bool{}
 	for _, intent := range r.plan.Objects() {
@@ -114,7 +113,7 @@ func (r *run) surplus(doors bool) []objectID {
 		if wanted[id] || isDoor(id.gvk) != doors || id.gvk == namespaceGVK || live.GetDeletionTimestamp() != nil {
 			continue
 		}
-		if r.engine.mayBeOf(failed, id.gvk, live) || !drift.AppliedBy(live, v1alpha1.FieldManager) {
+		if r.engine.mayBeOf(failed, id.gvk, live) || !r.engine.applied(id, live) {
 			continue
 		}
 		if past, ok := r.engine.journal.get(id); ok && past.deleted && past.uid == live.GetUID() {
@@ -124,6 +123,16 @@ func (r *run) surplus(doors bool) []objectID {
 	}
 	slices.SortFunc(ids, func(a, b objectID) int { return cmp.Compare(a.String(), b.String()) })
 	return ids
+}
+
+// applied reports whether we applied a live object: by its managed fields; or, as those can be cleared, because this
+// process wrote or judged this very object, or because it is field for field what its intent annotation says.
+func (e *Engine) applied(id objectID, live client.Object) bool {
+	if drift.AppliedBy(live, v1alpha1.FieldManager) {
+		return true
+	}
+	past, known := e.journal.get(id)
+	return known && past.uid == live.GetUID() && past.uid != "" || e.comparer.Sealed(live, id.gvk)
 }
 
 // mayBeOf reports whether an object may be of one of the rooms. Its label says of which, if that room owns the kind at
@@ -156,7 +165,7 @@ func (r *run) closeDoors(ctx context.Context) {
 
 // narrows reports whether applying the intent of a binding that we applied before only takes subjects away: access
 // that the spec has ended is withdrawn in every mode.
-func narrows(intent *Intent, live client.Object) bool {
+func (e *Engine) narrows(intent *Intent, live client.Object) bool {
 	var had []rbacv1.Subject
 	var wanted struct{ Subjects []rbacv1.Subject }
 	switch binding := live.(type) {
@@ -171,7 +180,7 @@ func narrows(intent *Intent, live client.Object) bool {
 		return false
 	}
 	foreign := func(s rbacv1.Subject) bool { return !slices.Contains(had, s) }
-	return drift.AppliedBy(live, v1alpha1.FieldManager) && len(wanted.Subjects) < len(had) && !slices.ContainsFunc(wanted.Subjects, foreign)
+	return e.applied(intent.id(), live) && len(wanted.Subjects) < len(had) && !slices.ContainsFunc(wanted.Subjects, foreign)
 }
 
 // pruneWalls deletes walls that the spec no longer asks for, or reports them if nothing may be written.

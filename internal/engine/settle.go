@@ -70,7 +70,7 @@ func (r *run) settle(ctx context.Context, intent *Intent) result {
 	if j.verdict == settled || j.verdict == lagging {
 		return res
 	}
-	withdraws := j.verdict == outdated && narrows(intent, res.live)
+	withdraws := j.verdict == outdated && r.engine.narrows(intent, res.live)
 	report := r.observing() && !withdraws
 	if report || j.verdict == unmovable || j.verdict == drifted {
 		item := j.item(intent, res.live, r.engine.now())

@@ -85,21 +85,28 @@ func (r *Reader) Namespace(ctx context.Context, name string) (*Namespace, error)
 	if err != nil {
 		return nil, err
 	}
-	var labelled *v1alpha1.Tenant
-	if view.Live != nil {
-		if labelled, err = r.tenant(ctx, view.Live.Labels[v1alpha1.LabelTenant]); err != nil {
-			return nil, err
-		}
+	state, err := r.state(ctx, view.Live)
+	if err != nil {
+		return nil, err
 	}
-	state := stateOf(view.Live)
-	if state != nil && !state.LabelOurs && len(tenants) > 0 {
-		if state.Witness, err = r.witness(ctx, name); err != nil {
-			return nil, err
-		}
+	former, err := r.tenant(ctx, state.Holder())
+	if err != nil {
+		return nil, err
 	}
-	view.Decision = r.decide(name, state, labelled, tenants)
-	view.Tenant = holder(view.Decision.Holder, labelled, tenants)
+	view.Decision = r.decide(name, state, former, tenants)
+	view.Tenant = holder(view.Decision.Holder, former, tenants)
 	return view, nil
+}
+
+// state is what a Namespace, and if need be its walls, tell; nil if there is none.
+func (r *Reader) state(ctx context.Context, live *corev1.Namespace) (*membership.Namespace, error) {
+	state := stateOf(live)
+	if state == nil || state.LabelOurs {
+		return state, nil
+	}
+	var err error
+	state.Witness, err = r.witness(ctx, live.Name)
+	return state, err
 }
 
 // witness is the tenant for which we applied a wall that stands in the namespace; empty if there is none. A tenant's
@@ -118,7 +125,7 @@ func (r *Reader) witness(ctx context.Context, namespace string) (string, error) 
 	return "", nil
 }
 
-func (r *Reader) decide(name string, live *membership.Namespace, labelled *v1alpha1.Tenant, tenants []v1alpha1.Tenant) membership.Decision {
+func (r *Reader) decide(name string, live *membership.Namespace, holding *v1alpha1.Tenant, tenants []v1alpha1.Tenant) membership.Decision {
 	claims := make([]membership.Claim, 0, len(tenants))
 	for i := range tenants {
 		tenant := &tenants[i]
@@ -139,8 +146,8 @@ func (r *Reader) decide(name string, live *membership.Namespace, labelled *v1alp
 		return d
 	}
 	var former *membership.Tenant
-	if labelled != nil {
-		former = &membership.Tenant{Name: labelled.Name, DeletionPolicy: labelled.Spec.DeletionPolicy}
+	if holding != nil {
+		former = &membership.Tenant{Name: holding.Name, DeletionPolicy: holding.Spec.DeletionPolicy}
 	}
 	return membership.Decide(live, former, claims)
 }
@@ -165,14 +172,14 @@ func stateOf(live *corev1.Namespace) *membership.Namespace {
 	return s
 }
 
-func holder(name string, labelled *v1alpha1.Tenant, tenants []v1alpha1.Tenant) *v1alpha1.Tenant {
+func holder(name string, former *v1alpha1.Tenant, tenants []v1alpha1.Tenant) *v1alpha1.Tenant {
 	for i := range tenants {
 		if tenants[i].Name == name {
 			return &tenants[i]
 		}
 	}
-	if labelled != nil && labelled.Name == name {
-		return labelled
+	if former != nil && former.Name == name {
+		return former
 	}
 	return nil
 }
@@ -230,16 +237,28 @@ func TenantFacts(tenant *v1alpha1.Tenant, held []string, now time.Time) (feature
 	return feature.TenantFacts{Tenant: tenant.Name, Namespaces: held, Members: members}, expiry
 }
 
-// Leaving lists the namespaces that a tenant which is being deleted has still to let go of.
-func (r *Reader) Leaving(ctx context.Context, tenant string) ([]string, error) {
+// Leaving lists the namespaces that a tenant which is being deleted has still to let go of, sorted. Those that its spec
+// lists are looked at whatever label they have: it may have been stripped.
+func (r *Reader) Leaving(ctx context.Context, tenant *v1alpha1.Tenant) ([]string, error) {
 	list := &corev1.NamespaceList{}
-	if err := r.cache.List(ctx, list, client.MatchingFields{engine.IndexTenant: tenant}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("reading the namespaces of tenant %s: %w", tenant, err)
+	if err := r.cache.List(ctx, list, client.MatchingFields{engine.IndexTenant: tenant.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("reading the namespaces of tenant %s: %w", tenant.Name, err)
 	}
-	var names []string
+	var candidates, names []string
 	for i := range list.Items {
-		if stateOf(&list.Items[i]).LabelOurs {
-			names = append(names, list.Items[i].Name)
+		candidates = append(candidates, list.Items[i].Name)
+	}
+	for i := range tenant.Spec.Namespaces {
+		candidates = append(candidates, tenant.Spec.Namespaces[i].Name)
+	}
+	slices.Sort(candidates)
+	for _, name := range slices.Compact(candidates) {
+		view, err := r.Namespace(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if view.Decision.Holder == tenant.Name {
+			names = append(names, name)
 		}
 	}
 	return names, nil

@@ -266,7 +266,9 @@ func TestHeldAndLeaving(t *testing.T) {
 	if diff := cmp.Diff(want, conflicts); diff != "" {
 		t.Errorf("conflicts (-want +got):\n%s", diff)
 	}
-	leaving, err := r.Leaving(t.Context(), "acme")
+	now := metav1.Now()
+	w.tenants[0].DeletionTimestamp = &now
+	leaving, err := r.Leaving(t.Context(), &w.tenants[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +286,7 @@ func TestErrors(t *testing.T) {
 	calls := map[string]func() error{
 		"Namespace": func() error { _, err := r.Namespace(t.Context(), "a"); return err },
 		"Held":      func() error { _, _, err := r.Held(t.Context(), &acme); return err },
-		"Leaving":   func() error { _, err := r.Leaving(t.Context(), "acme"); return err },
+		"Leaving":   func() error { _, err := r.Leaving(t.Context(), &acme); return err },
 		"Class":     func() error { _, err := r.Class(t.Context(), &acme); return err },
 		"Of":        func() error { _, _, err := r.Of(t.Context(), &acme, "a"); return err },
 		"claimants": func() error { _, err := r.claimants(t.Context(), "a"); return err },

@@ -85,11 +85,26 @@ type Decision struct {
 	Conflicts map[string]string
 }
 
-// Decide decides on the namespace that has this name. live is nil if it doesn't exist; labelled is the tenant that the
-// namespace's label names, nil if no such Tenant exists. Claims are those of tenants that are not being deleted.
+// Holder is the tenant that the namespace itself shows to be its: by a genuine label, or else by the walls that stand
+// in it. Empty if it shows none.
+func (n *Namespace) Holder() string {
+	switch {
+	case n == nil:
+		return ""
+	case n.Label != "" && n.LabelOurs:
+		return n.Label
+	case n.ReleasedFrom != "":
+		return ""
+	default:
+		return n.Witness
+	}
+}
+
+// Decide decides on the namespace that has this name. live is nil if it doesn't exist; holder is the Tenant of
+// live.Holder, nil if no such Tenant exists. Claims are those of tenants that are not being deleted.
 //
 // Who holds a namespace keeps it. Among tenants that both want a namespace which neither holds, the older one wins.
-func Decide(live *Namespace, labelled *Tenant, claims []Claim) Decision {
+func Decide(live *Namespace, holder *Tenant, claims []Claim) Decision {
 	claims = slices.Clone(claims)
 	slices.SortFunc(claims, func(a, b Claim) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Tenant, b.Tenant))
@@ -97,18 +112,15 @@ func Decide(live *Namespace, labelled *Tenant, claims []Claim) Decision {
 	if live == nil {
 		return award(claims, oldest(claims), "")
 	}
-	if live.Label != "" && live.LabelOurs {
-		return decideHeld(live, labelled, claims)
+	// A label that was stripped or forged isn't believed; the walls are.
+	if name := live.Holder(); name != "" && (live.LabelOurs || holder != nil || find(claims, name) >= 0) {
+		return decideHeld(live, holder, claims)
 	}
 	if live.ReleasedFrom != "" {
 		if find(claims, live.ReleasedFrom) >= 0 {
 			return waitIfTerminating(live, award(claims, live.ReleasedFrom, ""))
 		}
 		return adopt(live, claims, "exists and was released from tenant "+live.ReleasedFrom)
-	}
-	// From here on the tenant label is missing, stripped or forged, and isn't believed.
-	if find(claims, live.Witness) >= 0 {
-		return waitIfTerminating(live, award(claims, live.Witness, ""))
 	}
 	if live.Ours && live.Witness == "" && len(claims) > 0 {
 		// We were about to build the walls.
@@ -117,19 +129,20 @@ func Decide(live *Namespace, labelled *Tenant, claims []Claim) Decision {
 	return adopt(live, claims, "exists and is not held by the tenant")
 }
 
-// decideHeld decides on a namespace whose tenant label is genuine.
-func decideHeld(live *Namespace, labelled *Tenant, claims []Claim) Decision {
-	if find(claims, live.Label) >= 0 {
-		return waitIfTerminating(live, award(claims, live.Label, ""))
+// decideHeld decides on a namespace that shows whose it is.
+func decideHeld(live *Namespace, holder *Tenant, claims []Claim) Decision {
+	name := live.Holder()
+	if find(claims, name) >= 0 {
+		return waitIfTerminating(live, award(claims, name, ""))
 	}
-	if labelled == nil {
+	if holder == nil {
 		// The Tenant is gone without having released the namespace (its CRD was removed, say). Nothing is torn
 		// down on such evidence; another tenant may adopt it.
-		return adopt(live, claims, "exists and is labelled for tenant "+live.Label+", which does not exist")
+		return adopt(live, claims, "exists and is labelled for tenant "+name+", which does not exist")
 	}
-	d := award(claims, live.Label, "is about to leave tenant "+live.Label)
+	d := award(claims, name, "is about to leave tenant "+name)
 	d.Action = Release
-	if labelled.DeletionPolicy == v1alpha1.DeletionDelete {
+	if holder.DeletionPolicy == v1alpha1.DeletionDelete {
 		d.Action = Delete
 	}
 	return d

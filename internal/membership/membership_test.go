@@ -112,7 +112,20 @@ func TestDecide(t *testing.T) {
 			claims: []membership.Claim{claim("older", 1, ifUnclaimed), claim("acme", 2)},
 			want:   membership.Decision{Action: membership.Ensure, Holder: "acme", Conflicts: map[string]string{"older": "is held by tenant acme"}},
 		},
-		"walls of a tenant that doesn't claim the namespace prove nothing": {
+		"a namespace stripped of everything is let go of by the tenant whose walls stand in it and that doesn't claim it": {
+			live:     &membership.Namespace{Witness: "acme", Label: "forged"},
+			labelled: &membership.Tenant{Name: "acme", DeletionPolicy: v1alpha1.DeletionRetain},
+			claims:   []membership.Claim{claim("beta", 1, ifUnclaimed)},
+			want: membership.Decision{Action: membership.Release, Holder: "acme", Conflicts: map[string]string{
+				"beta": "is about to leave tenant acme",
+			}},
+		},
+		"a released namespace isn't released again because its walls stand": {
+			live:     &membership.Namespace{ReleasedFrom: "acme", Witness: "acme", Ours: true},
+			labelled: &membership.Tenant{Name: "acme"},
+			want:     membership.Decision{Action: membership.None},
+		},
+		"walls of a tenant that doesn't exist prove nothing": {
 			live:   &membership.Namespace{Witness: "gone", Ours: true},
 			claims: []membership.Claim{claim("acme", 1)},
 			want: membership.Decision{Action: membership.None, Conflicts: map[string]string{
