@@ -13,6 +13,7 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,11 +24,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/policy"
+	"github.com/bulkhead-dev/bulkhead/internal/redact"
 )
 
 // announce emits the events of one pass: what had drifted and was corrected, and whose access ended.
@@ -113,4 +117,14 @@ func newObject(scheme *runtime.Scheme, gvk schema.GroupVersionKind) (client.Obje
 		return nil, fmt.Errorf("making a %s: %T has no metadata", gvk.Kind, made)
 	}
 	return object, nil
+}
+
+// redacting keeps the values of objects, which the API server echoes when it refuses one, out of the logs: the errors of
+// reconcilers are logged.
+type redacting struct{ reconcile.Reconciler }
+
+// Reconcile implements reconcile.Reconciler.
+func (r redacting) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	result, err := r.Reconciler.Reconcile(ctx, req)
+	return result, redact.Wrap(err)
 }

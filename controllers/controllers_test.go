@@ -124,7 +124,7 @@ func TestQuotaChanged(t *testing.T) {
 		"nothing":                    {func(*corev1.ResourceQuota) {}, false},
 		"a pod more":                 {func(q *corev1.ResourceQuota) { q.Status.Used = pods("2") }, false},
 		"the version":                {func(q *corev1.ResourceQuota) { q.ResourceVersion = "2" }, false},
-		"managed fields":             {func(q *corev1.ResourceQuota) { q.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}} }, false},
+		"managed fields":             {func(q *corev1.ResourceQuota) { q.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}} }, true},
 		"the budget":                 {func(q *corev1.ResourceQuota) { q.Spec.Hard = pods("9") }, true},
 		"another spelling":           {func(q *corev1.ResourceQuota) { q.Spec.Hard = pods("5000m") }, false},
 		"the budget counts now":      {func(q *corev1.ResourceQuota) { q.Status.Hard = pods("9") }, true},

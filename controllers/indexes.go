@@ -14,76 +14,11 @@ package controllers
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
-	"github.com/bulkhead-dev/bulkhead/internal/engine"
-	"github.com/bulkhead-dev/bulkhead/internal/facts"
+	"github.com/bulkhead-dev/bulkhead/internal/index"
 )
 
-// tenantPrefix starts the name of every cluster-scoped object of a tenant: "bulkhead:tenant:<tenant>[:<member>]".
-// The index goes by the name because, unlike a label, a name can't be changed.
-const tenantPrefix = "bulkhead:tenant:"
-
 // Index registers the field indexes that facts and the engine read by.
-func Index(ctx context.Context, indexer client.FieldIndexer) error {
-	indexes := []struct {
-		object client.Object
-		field  string
-		value  client.IndexerFunc
-	}{
-		{&v1alpha1.Tenant{}, facts.IndexClaims, claims},
-		{&corev1.Namespace{}, engine.IndexTenant, labelledTenant},
-		{&rbacv1.ClusterRole{}, engine.IndexTenant, namedTenant},
-		{&rbacv1.ClusterRoleBinding{}, engine.IndexTenant, namedTenant},
-	}
-	for _, index := range indexes {
-		if err := indexer.IndexField(ctx, index.object, index.field, index.value); err != nil {
-			return fmt.Errorf("indexing %T by %s: %w", index.object, index.field, err)
-		}
-	}
-	return nil
-}
-
-// claims are the namespaces that a Tenant lists.
-func claims(object client.Object) []string {
-	tenant, ok := object.(*v1alpha1.Tenant)
-	if !ok {
-		return nil
-	}
-	names := make([]string, 0, len(tenant.Spec.Namespaces))
-	for i := range tenant.Spec.Namespaces {
-		names = append(names, tenant.Spec.Namespaces[i].Name)
-	}
-	return names
-}
-
-// labelledTenant is the tenant that a namespace's label names, whoever wrote the label.
-func labelledTenant(object client.Object) []string {
-	if tenant := object.GetLabels()[v1alpha1.LabelTenant]; tenant != "" {
-		return []string{tenant}
-	}
-	return nil
-}
-
-// namedTenant is the tenant that the name of a cluster-scoped object says.
-func namedTenant(object client.Object) []string {
-	if tenant := tenantOf(object.GetName()); tenant != "" {
-		return []string{tenant}
-	}
-	return nil
-}
-
-func tenantOf(name string) string {
-	rest, ok := strings.CutPrefix(name, tenantPrefix)
-	if !ok {
-		return ""
-	}
-	tenant, _, _ := strings.Cut(rest, ":")
-	return tenant
-}
+func Index(ctx context.Context, indexer client.FieldIndexer) error { return index.Register(ctx, indexer) }

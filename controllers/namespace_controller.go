@@ -20,7 +20,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,10 +28,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/drift"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
 	"github.com/bulkhead-dev/bulkhead/internal/membership"
+	"github.com/bulkhead-dev/bulkhead/internal/redact"
 	"github.com/bulkhead-dev/bulkhead/internal/status"
 )
 
@@ -43,16 +45,23 @@ type NamespaceReconciler struct {
 	Facts    *facts.Reader
 	Engine   *engine.Engine
 	Ledger   *status.Ledger
-	Events   events.EventRecorder
+	Events   *Events
 	Features []feature.Feature
+	Judge    *exposure.Judge
 
-	wake wake
+	wake  wake
+	again func(namespaces []string)
 }
 
 // SetupWithManager registers the controller and what it watches.
 func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	alarms := source.Func(func(_ context.Context, q queue) error {
 		r.wake = alarm(q)
+		r.again = func(namespaces []string) {
+			for _, name := range namespaces {
+				q.AddAfter(request(name), judgeAgainAfter)
+			}
+		}
 		return nil
 	})
 	b := ctrl.NewControllerManagedBy(mgr).
@@ -74,7 +83,7 @@ func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager, workers int) er
 		}
 		b = b.Watches(object, managed(r.Engine, gvk, inNamespace), options...)
 	}
-	return b.Complete(r)
+	return b.Complete(redacting{r})
 }
 
 // Reconcile brings one namespace into line, whoever's it is.
@@ -84,17 +93,51 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 		return ctrl.Result{}, err
 	}
 	r.conflicts(view, req.Name)
+	if view.Decision.Action != membership.Ensure || view.Live == nil {
+		r.again(r.Judge.Namespace(req.Name, view.Live, "", nil))
+	}
 	switch view.Decision.Action {
 	case membership.Ensure:
 		return r.ensure(ctx, view, req.Name)
 	case membership.Wait:
-		r.record(view, req.Name, status.Report{State: status.Terminating, Reason: v1alpha1.ReasonTerminating,
-			Message: "is being deleted and will be created anew: " + terminating(view.Live)})
+		return r.waiting(view, req.Name, "is being deleted and will be created anew: "), nil
 	case membership.Release, membership.Delete:
-		return ctrl.Result{}, r.leave(ctx, view, req.Name)
+		return r.leave(ctx, view, req.Name)
 	case membership.None:
+		return ctrl.Result{}, r.unclaimed(ctx, view)
 	}
 	return ctrl.Result{}, nil
+}
+
+// waiting reports that a namespace is being deleted, and, if that takes long, that it is stuck.
+func (r *NamespaceReconciler) waiting(view *facts.Namespace, name, message string) ctrl.Result {
+	report := status.Report{State: status.Terminating, Reason: v1alpha1.ReasonTerminating, Message: message + terminating(view.Live)}
+	var again time.Duration
+	if view.Live != nil {
+		var stuck *v1alpha1.DriftReportItem
+		stuck, again = engine.Stuck(v1alpha1.ObjectReference{Kind: "Namespace", Name: name}, view.Live.DeletionTimestamp, time.Now())
+		if stuck != nil {
+			report.Outcome = engine.Observed(view.Tenant.Name, name, *stuck)
+		}
+	}
+	r.record(view, name, report)
+	return ctrl.Result{RequeueAfter: again}
+}
+
+// unclaimed reports a namespace that says it is a tenant's while the tenant's spec doesn't list it: whatever selects by
+// the tenant's label takes it for one of the tenant's.
+func (r *NamespaceReconciler) unclaimed(ctx context.Context, view *facts.Namespace) error {
+	if view.Live == nil {
+		return nil
+	}
+	tenant, err := r.Facts.Named(ctx, view.Live.Labels[v1alpha1.LabelTenant])
+	if tenant == nil || err != nil {
+		return err
+	}
+	r.Ledger.Record(tenant.Name, view.Live.Name, status.Report{
+		Generation: tenant.Generation, State: status.Unclaimed, Outcome: engine.Observed(tenant.Name, view.Live.Name, engine.Unclaimed(view.Live)),
+	})
+	return nil
 }
 
 // conflicts reports the namespace to the tenants that don't get it, and drops the reports of those that no longer
@@ -104,6 +147,9 @@ func (r *NamespaceReconciler) conflicts(view *facts.Namespace, name string) {
 	for tenant, why := range view.Decision.Conflicts {
 		concerned = append(concerned, tenant)
 		r.Ledger.Record(tenant, name, status.Report{State: status.Conflicting, Reason: v1alpha1.ReasonNamespaceConflict, Message: why})
+	}
+	if view.Decision.Action == membership.None && view.Live != nil {
+		concerned = append(concerned, view.Live.Labels[v1alpha1.LabelTenant])
 	}
 	r.Ledger.Retain(name, concerned...)
 }
@@ -130,17 +176,64 @@ func (r *NamespaceReconciler) ensure(ctx context.Context, view *facts.Namespace,
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("planning namespace %s: %w", name, err)
 	}
-	pass := engine.Pass{Mode: status.Mode(tenant), Known: !r.Ledger.Seen(tenant.Name, name) && provisioned(tenant)}
+	pass, change := passOf(tenant, time.Now())
+	pass.Known = !r.Ledger.Seen(tenant.Name, name) && provisioned(tenant)
+	expiry = earlier(expiry, change)
 	if view.Live != nil {
 		pass.Live = view.Live
 	}
 	outcome := r.Engine.Run(ctx, plan, pass)
-	r.record(view, name, status.Report{State: status.Applied, Outcome: outcome})
+	findings, err := r.judge(ctx, view.Live, plan, outcome)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	r.record(view, name, status.Report{State: status.Applied, Outcome: outcome, Findings: findings})
 	announce(r.Events, tenant, outcome)
 	if outcome.Err != nil {
 		r.wake(name, expiry)
 	}
 	return ctrl.Result{RequeueAfter: again(outcome, until(expiry))}, outcome.Err
+}
+
+// judge says what opens a namespace beyond its spec, whoever opened it, and adds foreign objects that do to the
+// differences. Nil says that it is too early to judge: the cache doesn't show yet what was written, and another pass
+// comes when it does.
+func (r *NamespaceReconciler) judge(
+	ctx context.Context, live *corev1.Namespace, plan *engine.Plan, outcome *engine.Outcome,
+) ([]v1alpha1.IsolationFinding, error) {
+	if live == nil {
+		return nil, nil
+	}
+	r.again(r.Judge.Namespace(plan.Name, live, plan.Tenant, plan.Namespace.Object.GetLabels()))
+	if outcome.Moving {
+		return nil, nil
+	}
+	findings, err := r.Judge.Judge(ctx, plan, live)
+	if err != nil {
+		return nil, err
+	}
+	r.Engine.AddForeign(plan, outcome, findings)
+	return findings, nil
+}
+
+// passOf says how a tenant's objects are to be treated at a time, and when that changes by itself (zero for never).
+func passOf(tenant *v1alpha1.Tenant, now time.Time) (engine.Pass, time.Time) {
+	mode, resumed := status.Mode(tenant, now)
+	pass := engine.Pass{Mode: mode}
+	if tenant.Spec.Drift == nil {
+		return pass, resumed
+	}
+	ignore, ends := drift.NewIgnore(tenant.Spec.Drift.Ignore, now)
+	pass.Ignore = ignore
+	return pass, earlier(resumed, ends)
+}
+
+// earlier is the earlier of two times, of which zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
 }
 
 // unplanned leaves a namespace whose policy can't be told as it is, but for access that the spec has ended: that
@@ -160,25 +253,24 @@ func (r *NamespaceReconciler) unplanned(ctx context.Context, view *facts.Namespa
 
 // leave lets go of a namespace, or deletes it. In mode Observe access is withdrawn and the rest waits for Enforce,
 // unless the Tenant itself is being deleted.
-func (r *NamespaceReconciler) leave(ctx context.Context, view *facts.Namespace, name string) error {
-	if status.Mode(view.Tenant) == v1alpha1.DriftObserve && view.Tenant.DeletionTimestamp == nil {
+func (r *NamespaceReconciler) leave(ctx context.Context, view *facts.Namespace, name string) (ctrl.Result, error) {
+	mode, resumed := status.Mode(view.Tenant, time.Now())
+	if mode == v1alpha1.DriftObserve && view.Tenant.DeletionTimestamp == nil {
 		r.record(view, name, status.Report{State: status.Leaving, Reason: v1alpha1.ReasonObserved,
 			Message: "left the spec; access is withdrawn, the rest waits until drift mode is Enforce"})
-		return r.Engine.CloseAll(ctx, name)
+		return ctrl.Result{RequeueAfter: until(resumed)}, r.Engine.CloseAll(ctx, name)
 	}
 	if view.Decision.Action == membership.Delete {
-		r.record(view, name, status.Report{State: status.Terminating, Reason: v1alpha1.ReasonTerminating,
-			Message: "is being deleted: " + terminating(view.Live)})
-		return r.Engine.DeleteNamespace(ctx, view.Live)
+		return r.waiting(view, name, "is being deleted: "), r.Engine.DeleteNamespace(ctx, view.Live)
 	}
 	if err := r.Engine.Release(ctx, view.Tenant.Name, view.Live); err != nil {
-		r.record(view, name, status.Report{State: status.Leaving, Reason: v1alpha1.ReasonApplyFailed, Message: "can't be released: " + err.Error()})
-		return fmt.Errorf("releasing namespace %s: %w", name, err)
+		r.record(view, name, status.Report{State: status.Leaving, Reason: v1alpha1.ReasonApplyFailed, Message: "can't be released: " + redact.Error(err)})
+		return ctrl.Result{}, fmt.Errorf("releasing namespace %s: %w", name, err)
 	}
 	r.Events.Eventf(view.Tenant, view.Live, corev1.EventTypeNormal, v1alpha1.EventNamespaceReleased, "Release",
 		"namespace %s is released: access is withdrawn, walls are kept", name)
 	r.Ledger.Retain(name)
-	return nil
+	return ctrl.Result{}, nil
 }
 
 // provisioned reports whether an earlier process applied the present spec in full, so that what is missing now
@@ -205,8 +297,11 @@ func terminating(live *corev1.Namespace) string {
 // the list of roles it may bind got longer.
 const refusedAgain = time.Minute
 
-// again is when to come back: at the next expiry, or sooner to try again what was refused. Zero is never.
+// again is when to come back: at the next expiry, or sooner to try again what was refused or had to wait. Zero is never.
 func again(outcome *engine.Outcome, expiry time.Duration) time.Duration {
+	if outcome.Retry > 0 && (expiry == 0 || expiry > outcome.Retry) {
+		expiry = outcome.Retry
+	}
 	if outcome.Refused && (expiry == 0 || expiry > refusedAgain) {
 		return refusedAgain
 	}

@@ -21,7 +21,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +30,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
 	"github.com/bulkhead-dev/bulkhead/internal/metrics"
@@ -56,8 +56,9 @@ type TenantReconciler struct {
 	Engine   *engine.Engine
 	Ledger   *status.Ledger
 	Writer   *status.Writer
-	Events   events.EventRecorder
+	Events   *Events
 	Features []feature.Feature
+	Judge    *exposure.Judge
 	wake     wake
 }
 
@@ -81,7 +82,7 @@ func (r *TenantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error
 		}
 		b = b.Watches(object, managed(r.Engine, gvk, ofTenant))
 	}
-	return b.Complete(r)
+	return b.Complete(redacting{r})
 }
 
 // Reconcile brings a Tenant's cluster scope into line and sums up its status.
@@ -105,6 +106,11 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 		return ctrl.Result{}, err
 	}
 	rollup := status.Rollup{Tenant: tenant, Held: held, Conflicts: conflicts, Now: time.Now()}
+	if err := r.Judge.Prime(ctx); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.Judge.Tenant(tenant)
+	r.Ledger.RecordShared(tenant.Name, r.Judge.Shared(tenant.Name))
 	wait, err := r.cluster(ctx, tenant, held)
 	result, publishErr := r.publish(ctx, rollup)
 	if err == nil {
@@ -119,6 +125,8 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 func (r *TenantReconciler) forget(name string) {
 	r.Ledger.Forget(name)
 	r.Writer.Forget(name)
+	r.Judge.ForgetTenant(name)
+	r.Events.Forget(name)
 	metrics.ForgetTenant(name)
 }
 
@@ -131,7 +139,10 @@ func (r *TenantReconciler) cluster(ctx context.Context, tenant *v1alpha1.Tenant,
 		return until(expiry), fmt.Errorf("planning tenant %s: %w", tenant.Name, err)
 	}
 	seen := r.Ledger.Snapshot(tenant.Name).Cluster != nil
-	outcome := r.Engine.Run(ctx, plan, engine.Pass{Mode: status.Mode(tenant), Known: !seen && provisioned(tenant)})
+	pass, change := passOf(tenant, time.Now())
+	pass.Known = !seen && provisioned(tenant)
+	expiry = earlier(expiry, change)
+	outcome := r.Engine.Run(ctx, plan, pass)
 	r.Ledger.RecordCluster(tenant.Name, outcome)
 	announce(r.Events, tenant, outcome)
 	if outcome.Err != nil {
@@ -151,6 +162,7 @@ func (r *TenantReconciler) publish(ctx context.Context, rollup status.Rollup) (c
 	}
 	rollup.Snapshot = r.Ledger.Snapshot(tenant.Name)
 	rollup.Previous = r.Writer.Previous(tenant)
+	rollup.Considered, rollup.NotConsidered = exposure.Considered(), r.Judge.NotConsidered()
 	pause, err := r.proveAccess(ctx, &rollup)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -226,7 +238,28 @@ func (r *TenantReconciler) tell(rollup status.Rollup) {
 			"namespace %s %s", conflict, rollup.Conflicts[conflict])
 	}
 	for _, item := range status.NewlyOpen(rollup) {
-		r.Events.Eventf(tenant, reference(item.Object), corev1.EventTypeWarning, v1alpha1.EventDriftDetected, "Compare", "%s", sentence(&item))
+		reason, action := v1alpha1.EventDriftDetected, "Compare"
+		if item.Type == v1alpha1.DriftContested {
+			reason, action = v1alpha1.EventDriftContested, "Backoff"
+		}
+		r.Events.Eventf(tenant, reference(item.Object), corev1.EventTypeWarning, reason, action, "%s", sentence(&item))
+	}
+	r.tellIsolation(rollup)
+}
+
+// tellIsolation emits the events that go with what opens the tenant beyond its spec.
+func (r *TenantReconciler) tellIsolation(rollup status.Rollup) {
+	tenant := rollup.Tenant
+	for _, finding := range status.NewFindings(rollup) {
+		r.Events.Eventf(tenant, reference(finding.Object), corev1.EventTypeWarning, v1alpha1.EventForeignObjectDetected, "Inspect", "%s", finding.Message)
+	}
+	next := status.Compute(rollup)
+	switch {
+	case status.IsolationLost(&rollup.Previous, &next):
+		first := next.Isolation.Findings[0]
+		r.Events.Eventf(tenant, reference(first.Object), corev1.EventTypeWarning, v1alpha1.EventIsolationLost, "Inspect", "%s", first.Message)
+	case status.IsolationRestored(&rollup.Previous, &next):
+		r.Events.Eventf(tenant, nil, corev1.EventTypeNormal, v1alpha1.EventIsolationRestored, "Inspect", "nothing opens the tenant beyond its spec any more")
 	}
 }
 

@@ -30,6 +30,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/index"
 )
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -39,7 +40,7 @@ type key func(client.Object) string
 
 func inNamespace(object client.Object) string { return object.GetNamespace() }
 
-func ofTenant(object client.Object) string { return tenantOf(object.GetName()) }
+func ofTenant(object client.Object) string { return index.TenantOf(object.GetName()) }
 
 // managed enqueues the namespace, or the tenant, of an owned kind, and tells the engine of deletions.
 func managed(e *engine.Engine, gvk schema.GroupVersionKind, of key) handler.EventHandler {
@@ -135,7 +136,7 @@ func namespacesOf(reader client.Reader) handler.EventHandler {
 	add := func(ctx context.Context, q queue, objects ...client.Object) {
 		names := map[string]bool{}
 		for _, object := range objects {
-			for _, name := range claims(object) {
+			for _, name := range index.Claims(object) {
 				names[name] = true
 			}
 		}
@@ -171,7 +172,7 @@ func allNamespaces(reader client.Reader) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		var requests []reconcile.Request
 		eachTenant(ctx, reader, object, func(tenant *v1alpha1.Tenant) {
-			for _, name := range claims(tenant) {
+			for _, name := range index.Claims(tenant) {
 				requests = append(requests, request(name))
 			}
 		})

@@ -18,6 +18,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +29,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/applyconfigurations"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
 
 // A Comparer compares intent with live objects of the kinds that Kubernetes ships. It is safe for concurrent use.
@@ -51,7 +55,7 @@ func NewComparer(scheme *runtime.Scheme) (*Comparer, error) {
 // milli-units), and has the labels and annotations of ours only.
 // The live object is a typed one, as from the cache, or unstructured. What counts is:
 //   - of labels and annotations, the keys that the intent has;
-//   - of a Namespace, nothing else;
+//   - of a Namespace, nothing else but the keys that Bulkhead or Pod Security obey: of those, the intent's are all;
 //   - of all other kinds, the owner references and every field outside of metadata and status. That is a closed
 //     world: what the intent doesn't have there is injected. Server-side apply alone would neither see it nor remove it.
 //
@@ -75,7 +79,7 @@ func (c *Comparer) Compare(intent *unstructured.Unstructured, live runtime.Objec
 
 	wantMeta, haveMeta := reduce(want, gvk.GroupKind()), reduce(have, gvk.GroupKind())
 	for _, field := range []string{"labels", "annotations"} {
-		keepKeysOf(wantMeta, haveMeta, field)
+		keepKeysOf(wantMeta, haveMeta, field, closedKeys[gvk.GroupKind()])
 	}
 	forms[gvk.GroupKind()].canonical(want)
 	forms[gvk.GroupKind()].canonical(have)
@@ -193,21 +197,32 @@ func reduce(object map[string]any, kind schema.GroupKind) map[string]any {
 	return metadata
 }
 
-// keepKeysOf leaves out of have what want doesn't have in a map of metadata. If want has the map, have gets one, even
-// an empty one: so that each key that is gone is a difference of its own.
-func keepKeysOf(want, have map[string]any, field string) {
+// closedKeys are, by kind, the prefixes of the label and annotation keys of which only the intent may have any: a key
+// that someone adds there lowers Pod Security, moves the namespace into a wall, or widens a guard-rail.
+var closedKeys = map[schema.GroupKind][]string{
+	{Kind: "Namespace"}: {podSecurityPrefix, v1alpha1.Prefix, v1alpha1.GuardPrefix, "resource.kubernetes.io/"},
+}
+
+// keepKeysOf leaves out of have what want doesn't have in a map of metadata, but for the keys with a closed prefix. If
+// either has something left, both get a map, even an empty one: so that each key is a difference of its own, and never
+// the map as a whole, in which others have keys, too.
+func keepKeysOf(want, have map[string]any, field string, closed []string) {
 	ours, _ := want[field].(map[string]any)
-	if len(ours) == 0 {
+	kept := make(map[string]any, len(ours))
+	theirs, _ := have[field].(map[string]any)
+	for key, value := range theirs {
+		_, asked := ours[key]
+		if asked || slices.ContainsFunc(closed, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
+			kept[key] = value
+		}
+	}
+	if len(ours)+len(kept) == 0 {
 		delete(want, field)
 		delete(have, field)
 		return
 	}
-	kept := make(map[string]any, len(ours))
-	theirs, _ := have[field].(map[string]any)
-	for key := range ours {
-		if value, ok := theirs[key]; ok {
-			kept[key] = value
-		}
+	if ours == nil {
+		want[field] = map[string]any{}
 	}
 	have[field] = kept
 }

@@ -149,6 +149,29 @@ func TestCompare(t *testing.T) {
 			want: changes{"metadata.annotations[guard.bulkhead.dev/x]": modified}, severity: v1alpha1.SeverityMedium,
 		},
 
+		"keys that Bulkhead or Pod Security obey": {
+			intent: intentNamespace, live: []string{
+				"labels: {", "labels: {pod-security.kubernetes.io/enforce-version: v1.20, resource.kubernetes.io/admin-access: 'true', y: z, ",
+				"annotations: {", "annotations: {tenancy.bulkhead.dev/y: z, other: o, ",
+			},
+			want: changes{
+				"metadata.labels[pod-security.kubernetes.io/enforce-version]": injected,
+				"metadata.labels[resource.kubernetes.io/admin-access]":        injected,
+				"metadata.annotations[tenancy.bulkhead.dev/y]":                injected,
+			},
+			pointers: []string{
+				"/metadata/annotations/tenancy.bulkhead.dev~1y",
+				"/metadata/labels/pod-security.kubernetes.io~1enforce-version", "/metadata/labels/resource.kubernetes.io~1admin-access",
+			}, severity: v1alpha1.SeverityCritical,
+		},
+		"a guarded annotation beside none of ours": {
+			intent: strings.Replace(intentNamespace, "  annotations: {guard.bulkhead.dev/x: w}\n", "", 1),
+			live:   []string{"  name:", "  annotations: {guard.bulkhead.dev/z: w, other: o}\n  name:"},
+			want:   changes{"metadata.annotations[guard.bulkhead.dev/z]": injected},
+			// Never the map as a whole: others have keys in it.
+			pointers: []string{"/metadata/annotations/guard.bulkhead.dev~1z"}, severity: v1alpha1.SeverityMedium,
+		},
+
 		// RBAC.
 		"an appended subject": {
 			intent: intentBinding, live: []string{"subjects:\n", "subjects:\n- {apiGroup: rbac.authorization.k8s.io, kind: User, name: eve}\n"},

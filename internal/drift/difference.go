@@ -43,6 +43,8 @@ type Change struct {
 
 	// pointer is the JSON pointer of an injected field in the live object.
 	pointer string
+	// values are what the field must be and what it is, if they may be shown.
+	values values
 }
 
 // A Difference is what of a live object differs from intent. The zero value is no difference.
@@ -108,6 +110,7 @@ func compareRemovals(a, b string) int {
 // newDifference turns a comparison, which isn't empty, into changes.
 func newDifference(c *typed.Comparison, by *typed.TypedValue, want, have map[string]any) Difference {
 	var d Difference
+	kind := kindOf(want)
 	seen := map[string]bool{}
 	add := func(paths iter.Seq[fieldpath.Path], driftType v1alpha1.DriftType, other map[string]any) {
 		for path := range paths {
@@ -125,6 +128,7 @@ func newDifference(c *typed.Comparison, by *typed.TypedValue, want, have map[str
 			if driftType == v1alpha1.DriftFieldInjected {
 				change.pointer = pointer(path, have)
 			}
+			change.values = valuesAt(kind, path, want, have)
 			d.Changes = append(d.Changes, change)
 		}
 	}

@@ -15,6 +15,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,6 +35,9 @@ import (
 // namespace: parallelism across namespaces comes from the controller's workers.
 const fanOut = 8
 
+// maxFights bounds of how many fights is remembered; the oldest are forgotten first.
+const maxFights = 4096
+
 // Engine applies plans. It is safe for concurrent use, one pass for a namespace at a time.
 type Engine struct {
 	reader   client.Reader
@@ -41,6 +45,7 @@ type Engine struct {
 	writer   *writer
 	comparer *drift.Comparer
 	journal  *Journal
+	fights   *drift.Fights
 	features []feature.Feature
 	now      func() time.Time
 }
@@ -73,6 +78,7 @@ func New(o Options) (*Engine, error) {
 		writer:   &writer{client: o.Metadata, mapper: o.Mapper},
 		comparer: comparer,
 		journal:  o.Journal,
+		fights:   drift.NewFights(maxFights, time.Now, rand.Float64),
 		features: o.Features,
 		now:      time.Now,
 	}, nil
@@ -83,9 +89,13 @@ type Pass struct {
 	// Mode is Enforce or Observe. Observe writes nothing, with one exception: access that Bulkhead granted and
 	// that the spec has ended is withdrawn, because a pause of corrections must not prolong access.
 	Mode v1alpha1.DriftMode
+	// DryRun writes nothing, without exception: it says what a pass would do.
+	DryRun bool
 	// Known says that the plan was fully applied before this process started, so that what is missing now was
 	// removed by someone.
 	Known bool
+	// Ignore are the differences that the Tenant leaves as they are; nil for none.
+	Ignore *drift.Ignore
 	// Live is the live Namespace; nil if it doesn't exist, or for the cluster scope of a tenant.
 	Live client.Object
 }
@@ -128,7 +138,7 @@ type run struct {
 	live    map[objectID]client.Object
 }
 
-func (r *run) observing() bool { return r.pass.Mode == v1alpha1.DriftObserve }
+func (r *run) observing() bool { return r.pass.Mode == v1alpha1.DriftObserve || r.pass.DryRun }
 
 // held reports whether the live namespace is the tenant's already. Its walls are kept up even while something of the
 // Namespace itself is refused.

@@ -39,6 +39,8 @@ type Intent struct {
 	Key types.NamespacedName
 	// Object is the object.
 	Object *unstructured.Unstructured
+	// Field is the field of the Tenant that decides on the content; empty if it isn't known.
+	Field string
 	// Hash identifies the content, see drift.IntentHash.
 	Hash string
 }
@@ -74,7 +76,9 @@ func newNamespaceIntent(name string, labels, annotations map[string]string) *Int
 	if len(annotations) > 0 {
 		u.SetAnnotations(annotations)
 	}
-	return seal("", u)
+	intent := seal("", u)
+	intent.Field = "spec.namespaces"
+	return intent
 }
 
 func seal(room string, u *unstructured.Unstructured) *Intent {
@@ -92,6 +96,16 @@ func seal(room string, u *unstructured.Unstructured) *Intent {
 		Object:  u,
 		Hash:    hash,
 	}
+}
+
+// leaving is the intent without the fields of a difference: applying it leaves them as they are.
+func (i *Intent) leaving(ignored drift.Difference) *Intent {
+	if ignored.Empty() {
+		return i
+	}
+	left := *i
+	left.Object = drift.Without(i.Object, ignored)
+	return &left
 }
 
 func (i *Intent) id() objectID { return objectID{gvk: i.GVK, key: i.Key} }

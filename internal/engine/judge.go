@@ -13,8 +13,6 @@
 package engine
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +37,8 @@ const (
 	drifted
 	// unmovable: the intent was applied and the API server changed nothing, yet they differ.
 	unmovable
+	// tolerated: all that differs is covered by rules of the Tenant.
+	tolerated
 )
 
 // judgement is the verdict on one object and what it rests on.
@@ -46,16 +46,16 @@ type judgement struct {
 	verdict verdict
 	// missing says that there is no live object.
 	missing bool
-	// difference is empty if missing.
-	difference drift.Difference
+	// difference is empty if missing. What rules of the Tenant cover is not in it, but in ignored.
+	difference, ignored drift.Difference
 }
 
 // judge compares an intent with the live object from the cache; live is nil if there is none. known says that
 // the object was in place before this process started, so that its absence is drift and not yet-to-do.
-func (e *Engine) judge(intent *Intent, live client.Object, known bool) (judgement, error) {
+func (e *Engine) judge(intent *Intent, live client.Object, pass Pass) (judgement, error) {
 	past, written := e.journal.get(intent.id())
 	if live == nil {
-		return judgeMissing(intent, past, written, known), nil
+		return judgeMissing(intent, past, written, pass.Known), nil
 	}
 	if j, told := recall(intent, live, past); told {
 		return j, nil
@@ -66,13 +66,16 @@ func (e *Engine) judge(intent *Intent, live client.Object, known bool) (judgemen
 	if err != nil {
 		return judgement{}, err
 	}
-	j := judgement{difference: difference}
+	j := judgement{}
+	j.difference, j.ignored = pass.Ignore.Split(intent.GVK, intent.Key, difference)
 	switch {
 	case difference.Empty():
 		e.journal.put(intent.id(), entry{uid: live.GetUID(), version: live.GetResourceVersion(), hash: intent.Hash, settled: true})
+	case j.difference.Empty():
+		j.verdict = tolerated
 	case past.futile && past.is(live, intent):
 		j.verdict = unmovable
-	case isDrift(intent, live, written || known):
+	case isDrift(intent, live, written || pass.Known):
 		j.verdict = drifted
 	default:
 		j.verdict = outdated
@@ -150,41 +153,4 @@ func (j judgement) immutable() bool {
 		}
 	}
 	return false
-}
-
-// telling leaves the intent annotation out of paths that say more: it differs whenever anything of ours is gone.
-// Metadata comes last: only the first paths are shown, and edited labels must not hide what was opened.
-func telling(paths []string) []string {
-	own := "metadata.annotations[" + v1alpha1.AnnotationIntent + "]"
-	if len(paths) > 1 {
-		paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == own })
-		slices.SortStableFunc(paths, func(a, b string) int { return cmp.Compare(inMetadata(a), inMetadata(b)) })
-	}
-	return paths
-}
-
-func inMetadata(path string) int {
-	if strings.HasPrefix(path, "metadata.") {
-		return 1
-	}
-	return 0
-}
-
-// item describes the judgement for status and events.
-func (j judgement) item(intent *Intent, live client.Object, now time.Time) v1alpha1.DriftItem {
-	item := v1alpha1.DriftItem{Object: intent.reference(), FirstSeen: seconds(now)}
-	if j.missing {
-		item.Type = v1alpha1.DriftObjectMissing
-		item.Severity = drift.MissingSeverity(intent.GVK)
-		return item
-	}
-	paths := telling(j.difference.Paths())
-	item.Type = j.difference.Type()
-	item.Severity = drift.Severity(intent.GVK, j.difference)
-	item.PathCount = int32(len(paths)) //nolint:gosec // a few hundred at most
-	item.Paths = paths[:min(len(paths), v1alpha1.MaxDriftPaths)]
-	if live != nil {
-		item.Manager = drift.Attribute(live, j.difference, v1alpha1.FieldManager).Manager
-	}
-	return item
 }

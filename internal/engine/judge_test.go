@@ -15,6 +15,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func newEngine(t *testing.T) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Engine{comparer: comparer, journal: NewJournal(), scheme: clientgoscheme.Scheme, now: time.Now}
+	return &Engine{comparer: comparer, journal: NewJournal(), fights: drift.NewFights(10, time.Now, func() float64 { return 0 }), scheme: clientgoscheme.Scheme, now: time.Now}
 }
 
 func mustIntent(t *testing.T, room string, object feature.Object) *Intent {
@@ -184,7 +185,7 @@ func TestJudge(t *testing.T) {
 				tc.live(q)
 				live = q
 			}
-			got, err := e.judge(intent, live, tc.known)
+			got, err := e.judge(intent, live, Pass{Known: tc.known})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -201,7 +202,7 @@ func TestJudge(t *testing.T) {
 func TestJudgeFails(t *testing.T) {
 	t.Parallel()
 	intent := mustIntent(t, "quota", quotaConfig("q", "acme-dev", "10"))
-	if _, err := newEngine(t).judge(intent, &corev1.LimitRange{}, false); err == nil {
+	if _, err := newEngine(t).judge(intent, &corev1.LimitRange{}, Pass{}); err == nil {
 		t.Error("a LimitRange was compared with a ResourceQuota")
 	}
 }
@@ -224,7 +225,7 @@ func TestImmutable(t *testing.T) {
 			intent := mustIntent(t, "access", bindingConfig("b", "acme-dev", "view"))
 			live := stored(t, intent, &rbacv1.RoleBinding{})
 			tc.change(live)
-			j, err := newEngine(t).judge(intent, live, false)
+			j, err := newEngine(t).judge(intent, live, Pass{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -235,7 +236,7 @@ func TestImmutable(t *testing.T) {
 	}
 }
 
-func TestItem(t *testing.T) {
+func TestDescribe(t *testing.T) {
 	t.Parallel()
 	intent := mustIntent(t, "quota", quotaConfig("q", "acme-dev", "10"))
 	live := stored(t, intent, &corev1.ResourceQuota{})
@@ -250,26 +251,50 @@ func TestItem(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 999, time.UTC)
 	object := v1alpha1.ObjectReference{Kind: "ResourceQuota", Namespace: "acme-dev", Name: "q"}
 	e := newEngine(t)
-	j, err := e.judge(intent, live, false)
+	j, err := e.judge(intent, live, Pass{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := v1alpha1.DriftItem{
-		Object: object, Type: v1alpha1.DriftFieldInjected, Severity: v1alpha1.SeverityHigh, PathCount: 10, Manager: "kubectl-edit",
-		FirstSeen: metav1.NewTime(now.Truncate(time.Second)),
-		// What was opened comes before labels, which are gone too.
-		Paths: []string{"spec.hard[count/x0]", "spec.hard[count/x1]", "spec.hard[count/x2]", "spec.hard[count/x3]", "spec.hard[count/x4]"},
+	hint := "to keep a change, make it in spec.quota of Tenant acme"
+	intent.Field = "spec.quota"
+	var fields []v1alpha1.FieldDrift
+	for i := range 7 {
+		fields = append(fields, v1alpha1.FieldDrift{
+			Path: fmt.Sprintf("spec.hard[count/x%d]", i), Change: v1alpha1.FieldChangeInjected, Actual: `"1"`,
+		})
 	}
-	if diff := cmp.Diff(want, j.item(intent, live, now)); diff != "" {
+	// What was opened comes before labels, which are gone too.
+	for key, value := range map[string]string{v1alpha1.LabelManagedBy: "bulkhead", v1alpha1.LabelFeature: "quota", v1alpha1.LabelTenant: "acme"} {
+		fields = append(fields, v1alpha1.FieldDrift{
+			Path: "metadata.labels[" + key + "]", Change: v1alpha1.FieldChangeRemoved, Expected: fmt.Sprintf("%q", value),
+		})
+	}
+	slices.SortStableFunc(fields[7:], func(a, b v1alpha1.FieldDrift) int { return strings.Compare(a.Path, b.Path) })
+	want := &v1alpha1.DriftReportItem{
+		Object: object, Type: v1alpha1.DriftFieldInjected, Severity: v1alpha1.SeverityHigh, FieldCount: 10, Fields: fields,
+		Attribution: v1alpha1.Attribution{Manager: "kubectl-edit", Operation: "Update", Confidence: v1alpha1.ConfidenceClaimed},
+		FirstSeen:   metav1.NewTime(now.Truncate(time.Second)), Hint: hint,
+	}
+	found := j.describe(intent, live, now)
+	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("changed (-want +got):\n%s", diff)
 	}
-	if j, err = e.judge(intent, nil, true); err != nil {
+	summary := v1alpha1.DriftItem{
+		Object: object, Type: v1alpha1.DriftFieldInjected, Severity: v1alpha1.SeverityHigh, PathCount: 10, Manager: "kubectl-edit",
+		FirstSeen: metav1.NewTime(now.Truncate(time.Second)),
+		Paths:     []string{"spec.hard[count/x0]", "spec.hard[count/x1]", "spec.hard[count/x2]", "spec.hard[count/x3]", "spec.hard[count/x4]"},
+	}
+	if diff := cmp.Diff(summary, Summary(found)); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+	if j, err = e.judge(intent, nil, Pass{Known: true}); err != nil {
 		t.Fatal(err)
 	}
-	want = v1alpha1.DriftItem{
+	want = &v1alpha1.DriftReportItem{
 		Object: object, Type: v1alpha1.DriftObjectMissing, Severity: v1alpha1.SeverityHigh, FirstSeen: metav1.NewTime(now.Truncate(time.Second)),
+		Attribution: v1alpha1.Attribution{Confidence: v1alpha1.ConfidenceUnknown}, Hint: hint,
 	}
-	if diff := cmp.Diff(want, j.item(intent, nil, now)); diff != "" {
+	if diff := cmp.Diff(want, j.describe(intent, nil, now)); diff != "" {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,6 +27,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/redact"
 )
 
 // Outcome is what became of one pass over a namespace, or over the cluster scope of a tenant.
@@ -38,6 +40,14 @@ type Outcome struct {
 	Open []v1alpha1.DriftItem
 	// Corrected are the differences that this pass corrected.
 	Corrected []v1alpha1.DriftItem
+	// Ignored is the number of objects that differ in what rules of the Tenant cover.
+	Ignored int
+	// Details are all of these field by field: open, ignored, corrected.
+	Details []v1alpha1.DriftReportItem
+	// Moving says that something was written that the cache doesn't show yet: another pass comes when it does.
+	Moving bool
+	// Retry is when to look again although nothing may change until then; zero for never.
+	Retry time.Duration
 	// Created says that this pass created the Namespace.
 	Created bool
 	// Withdrawn are the names of bindings that this pass deleted because the spec no longer grants them.
@@ -156,18 +166,8 @@ func (o *Outcome) waitForNamespace(plan *Plan) {
 // record notes what became of one intent.
 func (o *Outcome) record(r result) {
 	state := o.room(r.intent.Feature)
-	if r.drift != nil {
-		if r.open() {
-			o.Open = append(o.Open, *r.drift)
-			state.observed++
-		} else {
-			o.Corrected = append(o.Corrected, *r.drift)
-		}
-	}
-	if r.drift != nil && r.drift.Action == v1alpha1.DriftFailed && r.err == nil {
-		state.problems = append(state.problems, problem{v1alpha1.ReasonApplyFailed,
-			r.intent.String() + " keeps differing from what was applied in " + strings.Join(r.drift.Paths, ", ")})
-	}
+	o.Moving = o.Moving || r.lagging || (r.written && (r.live == nil || r.live.GetResourceVersion() != r.version))
+	o.note(r, state)
 	if r.waits != "" {
 		o.wait(r.intent, r.waits)
 	}
@@ -183,6 +183,66 @@ func (o *Outcome) record(r result) {
 		})
 	}
 	o.observe(r, state)
+}
+
+// note takes what differs, or did.
+func (o *Outcome) note(r result, state *roomState) {
+	o.Retry = sooner(o.Retry, r.retry)
+	if r.ignored != nil {
+		o.Ignored++
+		o.Details = append(o.Details, *r.ignored)
+	}
+	if r.drift == nil {
+		return
+	}
+	summary := Summary(r.drift)
+	o.Details = append(o.Details, *r.drift)
+	if !r.open() {
+		o.Corrected = append(o.Corrected, summary)
+		return
+	}
+	o.Open = append(o.Open, summary)
+	switch {
+	case r.drift.Action == v1alpha1.DriftReported:
+		state.observed++
+	case r.drift.Action == v1alpha1.DriftBackoff:
+		state.problems = append(state.problems, problem{v1alpha1.ReasonDriftContested, contest(r.intent, &summary)})
+	case r.err == nil:
+		state.problems = append(state.problems, problem{v1alpha1.ReasonApplyFailed,
+			r.intent.String() + " keeps differing from what was applied in " + strings.Join(summary.Paths, ", ")})
+	}
+}
+
+// observeSurplus notes that an object of ours is there that no intent asks for, and stays because nothing is written.
+func (o *Outcome) observeSurplus(id objectID, now time.Time) {
+	item := v1alpha1.DriftReportItem{
+		Object: reference(id.gvk, id.key), Type: v1alpha1.DriftObjectForeign, Severity: v1alpha1.SeverityInfo,
+		Attribution: v1alpha1.Attribution{Confidence: v1alpha1.ConfidenceUnknown},
+		Action:      v1alpha1.DriftReported, FirstSeen: seconds(now), Hint: "Bulkhead made it, and the spec no longer asks for it",
+	}
+	o.Open = append(o.Open, Summary(&item))
+	o.Details = append(o.Details, item)
+}
+
+// contest says in a sentence who undoes our corrections.
+func contest(intent *Intent, item *v1alpha1.DriftItem) string {
+	who := "someone who leaves no trace"
+	if item.Manager != "" {
+		who = fmt.Sprintf("field manager %q (client-declared)", item.Manager)
+	}
+	what := ""
+	if len(item.Paths) > 0 {
+		what = " in " + strings.Join(item.Paths, ", ")
+	}
+	return intent.String() + " is changed" + what + " again and again by " + who + "; the next correction waits"
+}
+
+// sooner is the earlier of two waits, of which zero is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || (b > 0 && b < a) {
+		return b
+	}
+	return a
 }
 
 // observe asks the room whether an applied object has come to life.
@@ -274,21 +334,23 @@ func terminating(err error) bool {
 	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }
 
-// plain is the text of an error on one line, cut to what a condition can hold.
-func plain(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	// Cut bytes may have been part of a character.
-	return strings.ToValidUTF8(text[:min(len(text), v1alpha1.MaxMessageLength/2)], "")
-}
+// plain is the text of an error on one line, without the values that the API server echoes, cut to what a condition
+// can hold.
+func plain(err error) string { return redact.Text(redact.Error(err), v1alpha1.MaxMessageLength/2) }
 
 var severityOrder = []v1alpha1.Severity{
 	v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityInfo,
 }
 
+// CompareSeverity orders severities, the gravest first.
+func CompareSeverity(a, b v1alpha1.Severity) int {
+	return cmp.Compare(slices.Index(severityOrder, a), slices.Index(severityOrder, b))
+}
+
 // CompareItems orders drift items: the gravest first, then by object.
 func CompareItems(a, b v1alpha1.DriftItem) int {
 	return cmp.Or(
-		cmp.Compare(slices.Index(severityOrder, a.Severity), slices.Index(severityOrder, b.Severity)),
+		CompareSeverity(a.Severity, b.Severity),
 		cmp.Compare(a.Object.Namespace, b.Object.Namespace),
 		cmp.Compare(a.Object.Kind, b.Object.Kind),
 		cmp.Compare(a.Object.Name, b.Object.Name),

@@ -93,7 +93,7 @@ func NewPlan(features []feature.Feature, in Input) (*Plan, error) {
 		if room.Err != nil {
 			continue
 		}
-		if err := p.add(f.Name(), f.Owns(), result); err != nil {
+		if err := p.add(f, f.Owns(), result); err != nil {
 			return nil, err
 		}
 		if err := merge("feature "+f.Name(), labels, result.Labels); err != nil {
@@ -119,7 +119,7 @@ func NewTenantPlan(features []feature.Feature, facts feature.TenantFacts) (*Plan
 		if room := p.enter(f, result, err); room.Err != nil {
 			continue
 		}
-		if err := p.add(f.Name(), cluster.OwnsCluster(), result); err != nil {
+		if err := p.add(f, cluster.OwnsCluster(), result); err != nil {
 			return nil, err
 		}
 	}
@@ -135,13 +135,13 @@ func (p *Plan) enter(f feature.Feature, result feature.Result, err error) Room {
 }
 
 // add takes over what a room rendered.
-func (p *Plan) add(room string, owns []schema.GroupVersionKind, result feature.Result) error {
+func (p *Plan) add(f feature.Feature, owns []schema.GroupVersionKind, result feature.Result) error {
 	p.OpenBySpec = append(p.OpenBySpec, result.OpenBySpec...)
-	walls, err := p.intents(room, owns, result.Walls)
+	walls, err := p.intents(f, owns, result.Walls)
 	if err != nil {
 		return err
 	}
-	doors, err := p.intents(room, owns, result.Doors)
+	doors, err := p.intents(f, owns, result.Doors)
 	if err != nil {
 		return err
 	}
@@ -150,18 +150,21 @@ func (p *Plan) add(room string, owns []schema.GroupVersionKind, result feature.R
 	return nil
 }
 
-func (p *Plan) intents(room string, owns []schema.GroupVersionKind, objects []feature.Object) ([]*Intent, error) {
+func (p *Plan) intents(f feature.Feature, owns []schema.GroupVersionKind, objects []feature.Object) ([]*Intent, error) {
 	intents := make([]*Intent, 0, len(objects))
 	for _, object := range objects {
-		intent, err := newIntent(p.Tenant, room, object)
+		intent, err := newIntent(p.Tenant, f.Name(), object)
 		if err != nil {
 			return nil, err
 		}
+		if explained, ok := f.(feature.Explained); ok {
+			intent.Field = explained.Field()
+		}
 		if !slices.Contains(owns, intent.GVK) {
-			return nil, fmt.Errorf("feature %s rendered %s, which it does not own", room, intent)
+			return nil, fmt.Errorf("feature %s rendered %s, which it does not own", f.Name(), intent)
 		}
 		if intent.Key.Namespace != p.Name {
-			return nil, fmt.Errorf("feature %s rendered %s outside namespace %q", room, intent, p.Name)
+			return nil, fmt.Errorf("feature %s rendered %s outside namespace %q", f.Name(), intent, p.Name)
 		}
 		intents = append(intents, intent)
 	}

@@ -155,6 +155,10 @@ func (e *Engine) mayBeOf(rooms map[string]bool, gvk schema.GroupVersionKind, liv
 // closeDoors withdraws access that the spec no longer grants, in every mode.
 func (r *run) closeDoors(ctx context.Context) {
 	for _, id := range r.surplus(true) {
+		if r.pass.DryRun {
+			r.outcome.observeSurplus(id, r.engine.now())
+			continue
+		}
 		if err := r.engine.remove(ctx, id, r.live[id]); err != nil {
 			r.outcome.fail(r.live[id].GetLabels()[v1alpha1.LabelFeature], err)
 			continue
@@ -188,10 +192,7 @@ func (r *run) pruneWalls(ctx context.Context) {
 	for _, id := range r.surplus(false) {
 		live := r.live[id]
 		if r.observing() {
-			r.outcome.Open = append(r.outcome.Open, v1alpha1.DriftItem{
-				Object: reference(id.gvk, id.key), Type: v1alpha1.DriftObjectForeign, Severity: v1alpha1.SeverityInfo,
-				Action: v1alpha1.DriftReported, FirstSeen: seconds(r.engine.now()),
-			})
+			r.outcome.observeSurplus(id, r.engine.now())
 			continue
 		}
 		if err := r.engine.remove(ctx, id, live); err != nil {

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/drift"
 	"github.com/bulkhead-dev/bulkhead/internal/metrics"
 )
 
@@ -39,7 +41,11 @@ type result struct {
 	// version is the resource version after the write.
 	version string
 	// drift is set if the object had drifted, or differs and is only observed.
-	drift *v1alpha1.DriftItem
+	drift *v1alpha1.DriftReportItem
+	// ignored is what differs and rules of the Tenant cover; nil if nothing.
+	ignored *v1alpha1.DriftReportItem
+	// retry is when to look again although nothing may change until then; zero for never.
+	retry time.Duration
 	// waits says on what the object waits before anything can be done about it; empty if on nothing.
 	waits string
 	// unchecked says that err is a failed comparison.
@@ -56,34 +62,66 @@ func (r *result) stands() bool { return r.err == nil && !r.open() && r.waits == 
 // settle judges one object and, in mode Enforce, corrects it.
 func (r *run) settle(ctx context.Context, intent *Intent) result {
 	res := result{intent: intent, live: r.live[intent.id()]}
-	if !r.observing() && leaving(res.live) && intent.GVK != namespaceGVK {
-		res.waits = "is being deleted, which waits for finalizers: " + strings.Join(res.live.GetFinalizers(), ", ")
-		return res
+	if leaving(res.live) && intent.GVK != namespaceGVK {
+		res.drift, res.retry = Stuck(intent.reference(), res.live.GetDeletionTimestamp(), r.engine.now())
+		if !r.observing() {
+			res.waits = "is being deleted, which waits for finalizers: " + strings.Join(res.live.GetFinalizers(), ", ")
+			return res
+		}
 	}
-	j, err := r.engine.judge(intent, res.live, r.pass.Known)
+	j, err := r.engine.judge(intent, res.live, r.pass)
 	if err != nil {
 		res.err = fmt.Errorf("comparing %s: %w", intent, err)
 		res.unchecked = true
 		return res
 	}
+	if !j.ignored.Empty() {
+		res.ignored = judgement{difference: j.ignored}.describe(intent, res.live, r.engine.now())
+		res.ignored.Action = v1alpha1.DriftIgnored
+	}
 	res.lagging = j.verdict == lagging
-	if j.verdict == settled || j.verdict == lagging {
+	if j.verdict == settled || j.verdict == lagging || j.verdict == tolerated {
 		return res
 	}
-	withdraws := j.verdict == outdated && r.engine.narrows(intent, res.live)
+	r.act(ctx, &res, j)
+	return res
+}
+
+// act does about a difference what the mode allows, and notes it in the result.
+func (r *run) act(ctx context.Context, res *result, j judgement) {
+	withdraws := j.verdict == outdated && !r.pass.DryRun && r.engine.narrows(res.intent, res.live)
 	report := r.observing() && !withdraws
 	if report || j.verdict == unmovable || j.verdict == drifted {
-		item := j.item(intent, res.live, r.engine.now())
-		item.Action = v1alpha1.DriftReported
-		res.drift = &item
+		res.drift = j.describe(res.intent, res.live, r.engine.now())
+		res.drift.Action = v1alpha1.DriftReported
 	}
 	switch {
 	case j.verdict == unmovable:
 		res.drift.Action = v1alpha1.DriftFailed
-	case !report:
-		r.mend(ctx, &res, j)
+	case report:
+	case j.verdict == drifted && r.engine.backsOff(res, j):
+	default:
+		r.mend(ctx, res, j)
 	}
-	return res
+}
+
+// backsOff decides whether the correction of a drifted object must wait, because someone undoes each one.
+func (e *Engine) backsOff(res *result, j judgement) bool {
+	wait, contested := e.fights.Wait(fightOf(res, j), res.drift.Severity)
+	if contested {
+		res.drift.Type = v1alpha1.DriftContested
+	}
+	if wait <= 0 {
+		return false
+	}
+	res.drift.Action, res.retry = v1alpha1.DriftBackoff, wait
+	return true
+}
+
+// fightOf is over what, and with whom, a correction would be a fight.
+func fightOf(res *result, j judgement) drift.FightKey {
+	object := drift.FightObject{GVK: res.intent.GVK, Key: res.intent.Key}
+	return drift.NewFightKey(object, j.difference, res.drift.Attribution.Manager)
 }
 
 // mend corrects what was judged and notes in the result what became of it.
@@ -106,7 +144,9 @@ func (r *run) mend(ctx context.Context, res *result, j judgement) {
 	res.drift.Action = v1alpha1.DriftCorrected
 	if err != nil {
 		res.drift.Action = v1alpha1.DriftFailed
+		return
 	}
+	r.engine.fights.Corrected(fightOf(res, j))
 }
 
 // leaving reports whether an object is being deleted: it can't be mended any more, and its finalizers aren't ours to
@@ -145,7 +185,7 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 			}
 		}
 	}
-	applied, err := e.writer.apply(ctx, intent)
+	applied, err := e.writer.apply(ctx, intent.leaving(j.ignored))
 	if err != nil {
 		return nil, err
 	}

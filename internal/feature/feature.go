@@ -52,6 +52,12 @@ type Observer interface {
 	Observe(live runtime.Object) *Finding
 }
 
+// Explained is implemented by features that can say by which field of a Tenant their objects are changed for good.
+type Explained interface {
+	// Field is the path of the field: spec.network.
+	Field() string
+}
+
 // Object is an object to apply: an apply-configuration of client-go, or of Bulkhead's own. The engine adds the
 // managed labels, so that rooms set only name, namespace and content.
 type Object interface {

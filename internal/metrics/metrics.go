@@ -39,6 +39,10 @@ var (
 		Name: "bulkhead_drift_open",
 		Help: "Objects of a tenant that differ from intent now, by severity.",
 	}, []string{"tenant", "severity"})
+	isolationFindings = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "bulkhead_isolation_findings",
+		Help: "What opens a tenant beyond its spec now, by type.",
+	}, []string{"tenant", "type"})
 	driftDetected = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "bulkhead_drift_detected_total",
 		Help: "Differences from intent that were found, by kind and type.",
@@ -69,7 +73,7 @@ func Register() { once.Do(register) }
 var once sync.Once
 
 func register() {
-	ctrlmetrics.Registry.MustRegister(tenantCondition, tenantNamespaces, driftOpen, driftDetected,
+	ctrlmetrics.Registry.MustRegister(tenantCondition, tenantNamespaces, driftOpen, isolationFindings, driftDetected,
 		driftCorrections, driftCorrection, applyRequests, compareSeconds)
 }
 
@@ -116,12 +120,21 @@ func Tenant(name string, status *v1alpha1.TenantStatus, open map[v1alpha1.Severi
 	}
 }
 
+// Isolation sets the gauges of what opens a tenant.
+func Isolation(tenant string, byType map[v1alpha1.IsolationFindingType]int) {
+	for _, t := range []v1alpha1.IsolationFindingType{v1alpha1.FindingNetworkExposure, v1alpha1.FindingAccessExposure,
+		v1alpha1.FindingPodSecurityWeakened, v1alpha1.FindingLabelExposure} {
+		isolationFindings.WithLabelValues(tenant, string(t)).Set(float64(byType[t]))
+	}
+}
+
 // ForgetTenant drops the gauges of a tenant that is gone.
 func ForgetTenant(name string) {
 	match := prometheus.Labels{"tenant": name}
 	tenantCondition.DeletePartialMatch(match)
 	tenantNamespaces.DeletePartialMatch(match)
 	driftOpen.DeletePartialMatch(match)
+	isolationFindings.DeletePartialMatch(match)
 }
 
 func result(err error) string {

@@ -28,6 +28,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
 )
 
@@ -71,7 +72,11 @@ func controllerConfig(o Options) config.Controller {
 // warm starts the watches of all kinds with the cache, not with the controllers: a standby replica is then as ready
 // as the leader, and readiness means that everything has been read.
 func warm(ctx context.Context, mgr ctrl.Manager) error {
-	objects := []client.Object{&v1alpha1.Tenant{}, &v1alpha1.TenantClass{}, &corev1.Namespace{}, &discoveryv1.EndpointSlice{}}
+	definition := &metav1.PartialObjectMetadata{}
+	definition.SetGroupVersionKind(exposure.DefinitionKind)
+	objects := []client.Object{
+		&v1alpha1.Tenant{}, &v1alpha1.TenantClass{}, &v1alpha1.DriftReport{}, &corev1.Namespace{}, &discoveryv1.EndpointSlice{}, definition,
+	}
 	rooms := features.All()
 	for _, gvk := range append(engine.Owned(rooms, false), engine.Owned(rooms, true)...) {
 		made, err := mgr.GetScheme().New(gvk)

@@ -30,9 +30,11 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/controllers"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
 	"github.com/bulkhead-dev/bulkhead/internal/metrics"
+	"github.com/bulkhead-dev/bulkhead/internal/report"
 	"github.com/bulkhead-dev/bulkhead/internal/status"
 )
 
@@ -50,6 +52,8 @@ type Options struct {
 	MetricsInsecure bool
 	// NamespaceWorkers and TenantWorkers bound how many namespaces and tenants are worked on at a time.
 	NamespaceWorkers, TenantWorkers int
+	// ReportRetention is how long a DriftReport keeps what no longer differs; zero means report.DefaultRetention.
+	ReportRetention time.Duration
 	// SkipNameValidation lets several operators run in one process, one after another. For tests.
 	SkipNameValidation bool
 }
@@ -68,6 +72,7 @@ func (o *Options) Bind(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.MetricsInsecure, "metrics-insecure", false, "Serve metrics over plain HTTP without authentication.")
 	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 serves none.")
 	flags.IntVar(&o.NamespaceWorkers, "namespace-workers", DefaultNamespaceWorkers, "Namespaces that are worked on at a time.")
+	flags.DurationVar(&o.ReportRetention, "drift-report-retention", report.DefaultRetention, "How long a DriftReport keeps what no longer differs.")
 	flags.IntVar(&o.TenantWorkers, "tenant-workers", DefaultTenantWorkers, "Tenants that are worked on at a time.")
 }
 
@@ -140,21 +145,39 @@ func setup(mgr ctrl.Manager, cfg *rest.Config, o Options) error {
 	}
 	reader := facts.NewReader(mgr.GetCache(), o.Facts)
 	ledger := status.NewLedger()
-	recorder := mgr.GetEventRecorder("bulkhead")
+	judge := exposure.NewJudge(mgr.GetCache())
+	recorder := controllers.NewEvents(mgr.GetEventRecorder("bulkhead"))
 	tenants := &controllers.TenantReconciler{
 		Client: mgr.GetClient(), Facts: reader, Engine: e, Ledger: ledger,
-		Writer: status.NewWriter(mgr.GetClient()), Events: recorder, Features: rooms,
+		Writer: status.NewWriter(mgr.GetClient()), Events: recorder, Features: rooms, Judge: judge,
 	}
 	if err := tenants.SetupWithManager(mgr, max(o.TenantWorkers, 1)); err != nil {
 		return fmt.Errorf("setting up the tenant controller: %w", err)
 	}
 	namespaces := &controllers.NamespaceReconciler{
-		Cache: mgr.GetCache(), Facts: reader, Engine: e, Ledger: ledger, Events: recorder, Features: rooms,
+		Cache: mgr.GetCache(), Facts: reader, Engine: e, Ledger: ledger, Events: recorder, Features: rooms, Judge: judge,
 	}
 	if err := namespaces.SetupWithManager(mgr, max(o.NamespaceWorkers, 1)); err != nil {
 		return fmt.Errorf("setting up the namespace controller: %w", err)
 	}
+	exposures := &controllers.ExposureReconciler{Cache: mgr.GetCache(), Judge: judge, Ledger: ledger}
+	if err := exposures.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the exposure controller: %w", err)
+	}
+	reports := &controllers.DriftReportReconciler{
+		Cache: mgr.GetCache(), Facts: reader, Ledger: ledger, Writer: report.NewWriter(mgr.GetClient(), o.retention()),
+	}
+	if err := reports.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the drift report controller: %w", err)
+	}
 	return nil
+}
+
+func (o *Options) retention() time.Duration {
+	if o.ReportRetention > 0 {
+		return o.ReportRetention
+	}
+	return report.DefaultRetention
 }
 
 // health serves /healthz, which says that the process answers, and /readyz, which says that its caches are filled.

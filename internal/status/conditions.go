@@ -18,6 +18,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,7 +38,7 @@ const named = 3
 // conditions makes all conditions. Transition times are kept from the previous status where nothing changed.
 func (r *Rollup) conditions(s *v1alpha1.TenantStatus) []metav1.Condition {
 	states := r.features()
-	states = append(states, r.inSync(s), r.isolated())
+	states = append(states, r.inSync(s), r.isolated(s))
 	states = append(states, r.ready3(states)...)
 	conditions := slices.Clone(r.Previous.Conditions)
 	keep := map[string]bool{}
@@ -112,7 +113,8 @@ func (r *Rollup) membership() []placed {
 	}
 	for _, name := range sortedKeys(r.Snapshot.Reports) {
 		report := r.Snapshot.Reports[name]
-		if _, conflict := r.Conflicts[name]; report.State != Applied && !conflict && report.State != Conflicting {
+		_, conflict := r.Conflicts[name]
+		if report.State != Applied && !conflict && report.State != Conflicting && report.State != Unclaimed {
 			add(name, report.Reason, report.Message)
 		}
 	}
@@ -193,6 +195,8 @@ func (r *Rollup) inSync(s *v1alpha1.TenantStatus) engine.Condition {
 		}
 	}
 	switch {
+	case s.Drift.Contested > 0:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonDriftContested, describe(s.Drift)
 	case s.Drift.Open > 0:
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonDriftDetected, describe(s.Drift)
 	case failed != "":
@@ -218,27 +222,6 @@ func describe(drift v1alpha1.DriftStatus) string {
 		parts = append(parts, part)
 	}
 	return fmt.Sprintf("%d differ from intent: %s%s", drift.Open, strings.Join(parts, "; "), more(int(drift.Open)-len(parts), "objects"))
-}
-
-// isolated says what the spec opens by itself. Judging what others have opened needs the live policies and
-// bindings of the whole cluster, which this version doesn't weigh: it says so instead of promising.
-func (r *Rollup) isolated() engine.Condition {
-	where := map[string][]string{}
-	for _, outcome := range r.outcomes() {
-		for _, sentence := range outcome.OpenBySpec {
-			where[sentence] = append(where[sentence], outcome.Namespace)
-		}
-	}
-	open := make([]string, 0, len(where))
-	for _, sentence := range sortedKeys(where) {
-		open = append(open, sentence+" ("+Enumerate("namespace", where[sentence])+")")
-	}
-	if len(open) > 0 {
-		return engine.Condition{Type: v1alpha1.ConditionIsolated, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonOpenBySpec,
-			Message: strings.Join(open[:min(len(open), named)], "; ") + more(len(open)-named, "openings")}
-	}
-	return engine.Condition{Type: v1alpha1.ConditionIsolated, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotEvaluated,
-		Message: "the spec turns no wall off; what objects of others open is not judged by this version"}
 }
 
 // ready3 makes Ready, and Reconciling or Stalled where they hold (kstatus: never both).
@@ -276,9 +259,13 @@ func (r *Rollup) ready3(states []engine.Condition) []engine.Condition {
 }
 
 func (r *Rollup) isReady() engine.Condition {
-	if Mode(r.Tenant) == v1alpha1.DriftObserve {
+	if mode, until := Mode(r.Tenant, r.Now); mode == v1alpha1.DriftObserve {
+		pause := "drift mode is Observe"
+		if !until.IsZero() {
+			pause += " until " + until.UTC().Format(time.RFC3339)
+		}
 		return engine.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonObserved,
-			Message: "drift mode is Observe: nothing is written, status.drift lists what Enforce would change"}
+			Message: pause + ": nothing is written, status.drift lists what Enforce would change"}
 	}
 	return engine.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReconciled}
 }

@@ -65,7 +65,7 @@ func states() map[string]struct {
 			change: func(*status.Rollup) {},
 			want: []string{
 				"Ready=True Reconciled", "InSync=True NoDrift", "NamespacesReady=True Applied", "NetworkReady=True Applied",
-				"Isolated=Unknown NotEvaluated: the spec turns no wall off; what objects of others open is not judged by this version",
+				"Isolated=True NoExposure",
 			},
 			not: []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled},
 		},
@@ -170,6 +170,62 @@ func states() map[string]struct {
 				r.Snapshot.Reports["b"].Outcome.OpenBySpec = []string{"network.boundary is Cluster"}
 			},
 			want: []string{"Isolated=False OpenBySpec: network.boundary is Cluster (namespaces a, b)", "Ready=True Reconciled"},
+		},
+		"a namespace whose isolation wasn't judged yet": {
+			change: func(r *status.Rollup) {
+				report := r.Snapshot.Reports["b"]
+				report.Findings = nil
+				r.Snapshot.Reports["b"] = report
+			},
+			want: []string{"Isolated=Unknown Progressing: not all namespaces have been looked at yet", "Ready=True Reconciled"},
+		},
+		"opened by others, and by the spec": {
+			change: func(r *status.Rollup) {
+				r.Snapshot.Reports["a"].Outcome.OpenBySpec = []string{"network.boundary is Cluster"}
+				found(r, "b", v1alpha1.FindingAccessExposure, v1alpha1.SeverityHigh, "RoleBinding b/x gives eve access")
+				found(r, "a", v1alpha1.FindingNetworkExposure, v1alpha1.SeverityCritical, "NetworkPolicy a/open lets all in")
+			},
+			want: []string{
+				"Isolated=False NetworkExposure: NetworkPolicy a/open lets all in; RoleBinding b/x gives eve access", "Ready=True Reconciled",
+			},
+		},
+		"opened by others in every namespace": {
+			change: func(r *status.Rollup) {
+				r.Snapshot.Shared = []v1alpha1.IsolationFinding{{Type: v1alpha1.FindingAccessExposure, Message: "ClusterRoleBinding all gives everybody edit"}}
+			},
+			want: []string{"Isolated=False AccessExposure: ClusterRoleBinding all gives everybody edit"},
+		},
+		"isolated as far as is known": {
+			change: func(r *status.Rollup) { r.NotConsidered = []string{"ciliumnetworkpolicies.cilium.io"} },
+			want:   []string{"Isolated=True NoExposure: not weighed, though this cluster serves them: ciliumnetworkpolicies.cilium.io"},
+		},
+		"a fight": {
+			change: func(r *status.Rollup) {
+				contested := item("a", "q", 0)
+				contested.Type, contested.Action = v1alpha1.DriftContested, v1alpha1.DriftBackoff
+				open(r, "a", contested)
+				r.Snapshot.Reports["a"].Outcome.Conditions[1] = failed(v1alpha1.ReasonDriftContested, "ResourceQuota a/q is changed again and again")
+			},
+			want: []string{
+				"Ready=False DriftContested: NetworkReady: ResourceQuota a/q is changed again and again",
+				"InSync=False DriftContested: 1 differ from intent: ResourceQuota a/q Contested (spec.hard[pods])",
+				"Reconciling=True DriftContested: NetworkReady: ResourceQuota a/q is changed again and again",
+			},
+			not: []string{v1alpha1.ConditionStalled},
+		},
+		"a pause of corrections": {
+			change: func(r *status.Rollup) {
+				end := at(6000)
+				r.Tenant.Spec.Drift = &v1alpha1.DriftSpec{ObserveUntil: &end}
+			},
+			want: []string{"Ready=True Observed: drift mode is Observe until " + at(6000).UTC().Format(time.RFC3339) +
+				": nothing is written, status.drift lists what Enforce would change"},
+		},
+		"a pause of corrections that has ended": {
+			change: func(r *status.Rollup) {
+				r.Tenant.Spec.Drift = &v1alpha1.DriftSpec{ObserveUntil: new(metav1.NewTime(now.Add(-time.Second)))}
+			},
+			want: []string{"Ready=True Reconciled"},
 		},
 		"being deleted": {
 			change: func(r *status.Rollup) {

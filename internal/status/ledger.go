@@ -23,7 +23,6 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
-	"github.com/bulkhead-dev/bulkhead/internal/metrics"
 )
 
 // State is how far a namespace of a tenant has come.
@@ -38,6 +37,8 @@ const (
 	Terminating State = "Terminating"
 	// Leaving says that the namespace left the spec, and stays as it is because nothing may be written (Observe).
 	Leaving State = "Leaving"
+	// Unclaimed says that the namespace has the tenant's label, and that the tenant's spec doesn't list it.
+	Unclaimed State = "Unclaimed"
 	// Unplanned says that the policy of the namespace can't be told, so nothing was done.
 	Unplanned State = "Unplanned"
 )
@@ -50,8 +51,10 @@ type Report struct {
 	State State
 	// Reason and Message explain any state but Applied; Message starts with what is in the way.
 	Reason, Message string
-	// Outcome is what became of the last pass; nil unless Applied.
+	// Outcome is what became of the last pass; nil unless a pass was made, or something was found without one.
 	Outcome *engine.Outcome
+	// Findings are what opens the namespace beyond the spec, in a stable order; nil if there was nothing to judge.
+	Findings []v1alpha1.IsolationFinding
 }
 
 // Ledger holds the latest report of every namespace, by tenant. It is memory only: all of it is rebuilt after a
@@ -62,15 +65,20 @@ type Ledger struct {
 	// concerned are the tenants with a report, by namespace.
 	concerned map[string]map[string]bool
 	notify    func(tenant string)
+	differs   func(namespace string)
 }
 
 // page is what the ledger holds of one tenant.
 type page struct {
-	reports   map[string]Report
-	cluster   *engine.Outcome
+	reports map[string]Report
+	cluster *engine.Outcome
+	// shared are what opens all of the tenant's namespaces.
+	shared    []v1alpha1.IsolationFinding
 	corrected []v1alpha1.DriftItem
-	created   []string
-	grant     *engine.Grant
+	// closed are the corrections, field by field and by namespace, that no DriftReport has yet.
+	closed  map[string][]v1alpha1.DriftReportItem
+	created []string
+	grant   *engine.Grant
 }
 
 // NewLedger makes an empty ledger.
@@ -86,10 +94,17 @@ func (l *Ledger) Notify(notify func(tenant string)) {
 	l.notify = notify
 }
 
+// NotifyDifferences sets what is called when something differs in a namespace, or no longer does. The same holds for it.
+func (l *Ledger) NotifyDifferences(differs func(namespace string)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.differs = differs
+}
+
 func (l *Ledger) page(tenant string) *page {
 	p, ok := l.tenants[tenant]
 	if !ok {
-		p = &page{reports: map[string]Report{}}
+		p = &page{reports: map[string]Report{}, closed: map[string][]v1alpha1.DriftReportItem{}}
 		l.tenants[tenant] = p
 	}
 	return p
@@ -104,6 +119,10 @@ func (l *Ledger) Record(tenant, namespace string, report Report) {
 	if report.Outcome != nil {
 		countNew(before.Outcome, report.Outcome)
 	}
+	if report.Findings == nil && report.State == Applied {
+		report.Findings = before.Findings // it wasn't judged this time
+	}
+	keepSince(before.Findings, report.Findings)
 	p.reports[namespace] = report
 	if l.concerned[namespace] == nil {
 		l.concerned[namespace] = map[string]bool{}
@@ -111,6 +130,7 @@ func (l *Ledger) Record(tenant, namespace string, report Report) {
 	l.concerned[namespace][tenant] = true
 	news := !known || !same(before, report)
 	if o := report.Outcome; o != nil {
+		p.close(namespace, o.Details)
 		p.corrected = append(p.corrected, o.Corrected...)
 		if o.Created {
 			p.created = append(p.created, namespace)
@@ -120,6 +140,9 @@ func (l *Ledger) Record(tenant, namespace string, report Report) {
 	}
 	if news {
 		l.tell(tenant)
+	}
+	if l.differs != nil && (detailsOf(&before) > 0 || detailsOf(&report) > 0) {
+		l.differs(namespace)
 	}
 }
 
@@ -149,6 +172,7 @@ func (l *Ledger) Retain(namespace string, tenants ...string) {
 func (l *Ledger) drop(namespace, tenant string) {
 	if p, ok := l.tenants[tenant]; ok {
 		delete(p.reports, namespace)
+		delete(p.closed, namespace)
 	}
 	delete(l.concerned[namespace], tenant)
 	if len(l.concerned[namespace]) == 0 {
@@ -175,6 +199,8 @@ type Snapshot struct {
 	Corrected []v1alpha1.DriftItem
 	Created   []string
 	Grant     *engine.Grant
+	// Shared are what opens all of the tenant's namespaces, nil before that was judged; Reports have what opens one.
+	Shared []v1alpha1.IsolationFinding
 }
 
 // Snapshot copies what the ledger holds of a tenant.
@@ -188,6 +214,7 @@ func (l *Ledger) Snapshot(tenant string) Snapshot {
 		Corrected: slices.Clone(p.corrected),
 		Created:   slices.Clone(p.created),
 		Grant:     p.grant,
+		Shared:    slices.Clone(p.shared),
 	}
 }
 
@@ -222,6 +249,13 @@ func (l *Ledger) Forget(tenant string) {
 	delete(l.tenants, tenant)
 }
 
+// Tell says that there may be something new to say of a tenant.
+func (l *Ledger) Tell(tenant string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tell(tenant)
+}
+
 func (l *Ledger) tell(tenant string) {
 	if l.notify != nil {
 		l.notify(tenant)
@@ -236,40 +270,10 @@ func same(a, b Report) bool {
 	if (a.Outcome == nil) != (b.Outcome == nil) {
 		return false
 	}
-	return a.Outcome == nil || (slices.Equal(a.Outcome.Conditions, b.Outcome.Conditions) &&
+	if !equality.Semantic.DeepEqual(a.Findings, b.Findings) {
+		return false
+	}
+	return a.Outcome == nil || (a.Outcome.Ignored == b.Outcome.Ignored && slices.Equal(a.Outcome.Conditions, b.Outcome.Conditions) &&
 		slices.Equal(a.Outcome.OpenBySpec, b.Outcome.OpenBySpec) &&
 		equality.Semantic.DeepEqual(a.Outcome.Open, b.Outcome.Open))
-}
-
-// countNew carries over since when a difference is open, and counts those that are new and that nobody corrects. Those
-// that are corrected are counted with their correction. before is nil if there is none.
-func countNew(before, now *engine.Outcome) {
-	var open []v1alpha1.DriftItem
-	if before != nil {
-		open = before.Open
-	}
-	keepFirstSeen(open, now.Open)
-	for i := range now.Open {
-		item := &now.Open[i]
-		known := slices.ContainsFunc(open, func(o v1alpha1.DriftItem) bool { return sameDrift(&o, item) })
-		if item.Action == v1alpha1.DriftReported && !known {
-			metrics.DriftDetected(item.Object.Kind, item.Type)
-		}
-	}
-}
-
-// keepFirstSeen carries over since when a difference is open.
-func keepFirstSeen(before, now []v1alpha1.DriftItem) {
-	for i := range now {
-		for j := range before {
-			if sameDrift(&before[j], &now[i]) {
-				now[i].FirstSeen = before[j].FirstSeen
-			}
-		}
-	}
-}
-
-// sameDrift reports whether two items are about the same difference.
-func sameDrift(a, b *v1alpha1.DriftItem) bool {
-	return a.Object == b.Object && a.Type == b.Type
 }

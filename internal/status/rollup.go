@@ -42,6 +42,8 @@ type Rollup struct {
 	Conflicts map[string]string
 	// Snapshot is what the ledger holds.
 	Snapshot Snapshot
+	// Considered and NotConsidered are the APIs that isolation was judged by, and those that it was not.
+	Considered, NotConsidered []string
 	// Unproven says of what access there is no proof yet that it is in force; empty if none is waited for.
 	Unproven string
 	// Now is the time of new transitions.
@@ -55,18 +57,26 @@ func Compute(r Rollup) v1alpha1.TenantStatus {
 		ClassName:          r.Class,
 		Namespaces:         r.counts(),
 		Drift:              r.drift(),
+		Isolation:          r.isolation(),
 	}
 	s.Conditions = r.conditions(&s)
 	shrink(&s)
 	return s
 }
 
-// Mode is the drift mode in force.
-func Mode(tenant *v1alpha1.Tenant) v1alpha1.DriftMode {
-	if tenant.Spec.Drift != nil && tenant.Spec.Drift.Mode != "" {
-		return tenant.Spec.Drift.Mode
+// Mode is the drift mode in force at a time, and when a pause of corrections ends (zero if none is under way).
+func Mode(tenant *v1alpha1.Tenant, now time.Time) (v1alpha1.DriftMode, time.Time) {
+	drift := tenant.Spec.Drift
+	switch {
+	case drift == nil:
+		return v1alpha1.DriftEnforce, time.Time{}
+	case drift.Mode == v1alpha1.DriftObserve:
+		return v1alpha1.DriftObserve, time.Time{}
+	case drift.ObserveUntil != nil && now.Before(drift.ObserveUntil.Time):
+		return v1alpha1.DriftObserve, drift.ObserveUntil.Time
+	default:
+		return v1alpha1.DriftEnforce, time.Time{}
 	}
-	return v1alpha1.DriftEnforce
 }
 
 // Complete reports whether every held namespace, and the cluster scope, has been looked at for this generation.
@@ -140,8 +150,15 @@ func (r *Rollup) drift() v1alpha1.DriftStatus {
 	}
 	keepFirstSeen(r.Previous.Drift.Top, open)
 	slices.SortStableFunc(open, engine.CompareItems)
-	d := v1alpha1.DriftStatus{Mode: Mode(r.Tenant), Open: count(len(open))}
+	mode, _ := Mode(r.Tenant, r.Now)
+	d := v1alpha1.DriftStatus{Mode: mode, Open: count(len(open))}
+	for _, outcome := range r.outcomes() {
+		d.Ignored += count(outcome.Ignored)
+	}
 	for i := range open {
+		if open[i].Type == v1alpha1.DriftContested {
+			d.Contested++
+		}
 		if d.OldestOpen == nil || open[i].FirstSeen.Before(d.OldestOpen) {
 			d.OldestOpen = &open[i].FirstSeen
 		}
@@ -193,6 +210,9 @@ func shrink(s *v1alpha1.TenantStatus) {
 		switch {
 		case len(s.Drift.Recent) > 0:
 			s.Drift.Recent = s.Drift.Recent[:len(s.Drift.Recent)-1]
+		case len(s.Isolation.Findings) > len(s.Drift.Top):
+			s.Isolation.Findings = s.Isolation.Findings[:len(s.Isolation.Findings)-1]
+			s.Isolation.Truncated++
 		case len(s.Drift.Top) > 0:
 			s.Drift.Top = s.Drift.Top[:len(s.Drift.Top)-1]
 			s.Drift.Truncated++

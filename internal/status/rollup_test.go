@@ -57,12 +57,14 @@ func rollup(namespaces ...string) status.Rollup {
 		Tenant:    &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "acme", Generation: 2}},
 		Held:      slices.Sorted(slices.Values(namespaces)),
 		Conflicts: map[string]string{},
-		Snapshot:  status.Snapshot{Reports: map[string]status.Report{}, Cluster: done("")},
+		Snapshot:  status.Snapshot{Reports: map[string]status.Report{}, Cluster: done(""), Shared: []v1alpha1.IsolationFinding{}},
 		Now:       now,
 	}
 	for _, name := range namespaces {
 		r.Tenant.Spec.Namespaces = append(r.Tenant.Spec.Namespaces, v1alpha1.TenantNamespace{Name: name})
-		r.Snapshot.Reports[name] = status.Report{Generation: 2, State: status.Applied, Outcome: done(name)}
+		r.Snapshot.Reports[name] = status.Report{
+			Generation: 2, State: status.Applied, Outcome: done(name), Findings: []v1alpha1.IsolationFinding{},
+		}
 	}
 	return r
 }

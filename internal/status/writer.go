@@ -102,11 +102,12 @@ func (w *Writer) Write(ctx context.Context, rollup Rollup) (wait time.Duration, 
 	e := w.entry(rollup.Tenant)
 	next := Compute(rollup)
 	metrics.Tenant(rollup.Tenant.Name, &next, rollup.OpenBySeverity())
+	metrics.Isolation(rollup.Tenant.Name, rollup.FindingsByType())
 	if equality.Semantic.DeepEqual(next, rollup.Previous) {
 		e.since = time.Time{}
 		return 0, true, nil
 	}
-	if wait := w.due(e, &rollup, &next); wait > 0 && !becomesReady(&rollup.Previous, &next) {
+	if wait := w.due(e, &rollup, &next); wait > 0 && !urgent(&rollup.Previous, &next) {
 		return wait, false, nil
 	}
 	patch, err := mergePatch(&rollup.Previous, &next)
@@ -124,6 +125,11 @@ func (w *Writer) Write(ctx context.Context, rollup Rollup) (wait time.Duration, 
 // underWay reports whether a status says that time alone will change it.
 func underWay(s *v1alpha1.TenantStatus) bool {
 	return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling)
+}
+
+// urgent reports whether a status may not wait: people wait for the one kind of news, and the other is an alarm.
+func urgent(before, after *v1alpha1.TenantStatus) bool {
+	return becomesReady(before, after) || IsolationLost(before, after)
 }
 
 // becomesReady reports whether a status says for the first time that the tenant is Ready. People and pipelines wait
@@ -199,7 +205,7 @@ func NewlyOpen(r Rollup) []v1alpha1.DriftItem {
 	var news []v1alpha1.DriftItem
 	for _, item := range r.drift().Top {
 		known := slices.ContainsFunc(r.Previous.Drift.Top, func(p v1alpha1.DriftItem) bool { return sameDrift(&p, &item) })
-		if item.Action == v1alpha1.DriftReported && !known {
+		if (item.Action == v1alpha1.DriftReported || item.Action == v1alpha1.DriftBackoff) && !known {
 			news = append(news, item)
 		}
 	}

@@ -45,6 +45,9 @@ func (Room) Name() string { return "access" }
 // Condition implements feature.Feature.
 func (Room) Condition() string { return v1alpha1.ConditionAccessReady }
 
+// Field implements feature.Explained.
+func (Room) Field() string { return "spec.members" }
+
 // Owns implements feature.Feature.
 func (Room) Owns() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{rbacv1.SchemeGroupVersion.WithKind("RoleBinding")}

@@ -17,7 +17,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
@@ -38,6 +37,9 @@ func (Room) Name() string { return "limits" }
 
 // Condition implements feature.Feature.
 func (Room) Condition() string { return v1alpha1.ConditionLimitsReady }
+
+// Field implements feature.Explained.
+func (Room) Field() string { return "spec.limits" }
 
 // Owns implements feature.Feature.
 func (Room) Owns() []schema.GroupVersionKind {
@@ -62,8 +64,8 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 // render returns the item as the API server stores it. An empty list of resources is left out, because the
 // server doesn't store one.
 func render(item v1alpha1.LimitItem) *corev1ac.LimitRangeItemApplyConfiguration {
-	limits, requests := canonical(item.Default), canonical(item.DefaultRequest)
-	maximum, minimum := canonical(item.Max), canonical(item.Min)
+	limits, requests := feature.Canonical(item.Default), feature.Canonical(item.DefaultRequest)
+	maximum, minimum := feature.Canonical(item.Max), feature.Canonical(item.Min)
 	if item.Type == corev1.LimitTypeContainer {
 		// The order matters and is the server's (SetDefaults_LimitRangeItem):
 		// https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/apis/core/v1/defaults.go#L402-L432
@@ -80,7 +82,7 @@ func render(item v1alpha1.LimitItem) *corev1ac.LimitRangeItemApplyConfiguration 
 		{minimum, out.WithMin},
 		{limits, out.WithDefault},
 		{requests, out.WithDefaultRequest},
-		{canonical(item.MaxLimitRequestRatio), out.WithMaxLimitRequestRatio},
+		{feature.Canonical(item.MaxLimitRequestRatio), out.WithMaxLimitRequestRatio},
 	} {
 		if len(part.list) > 0 {
 			part.set(part.list)
@@ -96,17 +98,4 @@ func fill(list, from corev1.ResourceList) {
 			list[key] = value.DeepCopy()
 		}
 	}
-}
-
-// canonical copies the quantities and rounds them up to milli, as the API server does before it stores them:
-// https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/apis/core/v1/defaults.go#L39-L48
-func canonical(in map[corev1.ResourceName]resource.Quantity) corev1.ResourceList {
-	out := make(corev1.ResourceList, len(in))
-	for key, value := range in {
-		// A copy first: RoundUp and String write into the quantity, and facts are shared.
-		value = value.DeepCopy()
-		value.RoundUp(resource.Milli)
-		out[key] = value
-	}
-	return out
 }

@@ -56,6 +56,9 @@ func (Room) Name() string { return "network" }
 // Condition implements feature.Feature.
 func (Room) Condition() string { return v1alpha1.ConditionNetworkReady }
 
+// Field implements feature.Explained.
+func (Room) Field() string { return "spec.network" }
+
 // Owns implements feature.Feature.
 func (Room) Owns() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy")}

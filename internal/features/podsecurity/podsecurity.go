@@ -41,6 +41,9 @@ func (Room) Name() string { return "podsecurity" }
 // Condition implements feature.Feature.
 func (Room) Condition() string { return v1alpha1.ConditionPodSecurityReady }
 
+// Field implements feature.Explained.
+func (Room) Field() string { return "spec.podSecurity" }
+
 // Owns implements feature.Feature. The room renders labels only.
 func (Room) Owns() []schema.GroupVersionKind { return nil }
 

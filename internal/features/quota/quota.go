@@ -16,7 +16,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -42,6 +41,9 @@ func (Room) Name() string { return "quota" }
 // Condition implements feature.Feature.
 func (Room) Condition() string { return v1alpha1.ConditionQuotaReady }
 
+// Field implements feature.Explained.
+func (Room) Field() string { return "spec.quota" }
+
 // Owns implements feature.Feature.
 func (Room) Owns() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("ResourceQuota")}
@@ -54,7 +56,7 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 		return feature.Result{}, nil
 	}
 	quota := corev1ac.ResourceQuota(name, f.Namespace).
-		WithSpec(corev1ac.ResourceQuotaSpec().WithHard(canonical(f.Policy.Quota.PerNamespace)))
+		WithSpec(corev1ac.ResourceQuotaSpec().WithHard(feature.Canonical(f.Policy.Quota.PerNamespace)))
 	return feature.Result{Walls: []feature.Object{quota}}, nil
 }
 
@@ -76,17 +78,4 @@ func (Room) Observe(live runtime.Object) *feature.Finding {
 		}
 	}
 	return nil
-}
-
-// canonical copies the quantities and rounds them up to milli, as the API server does before it stores them:
-// https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/apis/core/v1/defaults.go#L39-L48
-func canonical(in map[corev1.ResourceName]resource.Quantity) corev1.ResourceList {
-	out := make(corev1.ResourceList, len(in))
-	for key, value := range in {
-		// A copy first: RoundUp and String write into the quantity, and facts are shared.
-		value = value.DeepCopy()
-		value.RoundUp(resource.Milli)
-		out[key] = value
-	}
-	return out
 }

@@ -1,0 +1,305 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+// Package exposure keeps package isolation supplied with what the caches hold, so that one changed object costs the work
+// of one namespace: it knows the cluster's namespaces, who belongs to which tenant, and which ClusterRoleBindings
+// reach into all namespaces. It decides nothing by itself.
+package exposure
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/drift"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/isolation"
+)
+
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=list;watch
+
+// Judge judges isolation from the caches. It is safe for concurrent use.
+type Judge struct {
+	cache     client.Reader
+	directory *isolation.Directory
+	subjects  *isolation.Subjects
+	now       func() time.Time
+
+	prime sync.Mutex
+	// primed says that the caches have been read once, so that the first judgement isn't made in an empty world.
+	primed bool
+
+	mu sync.RWMutex
+	// exposures are the ClusterRoleBindings that reach tenants, by name.
+	exposures map[string]isolation.ClusterExposure
+	// notConsidered are the APIs that the cluster serves and that aren't weighed.
+	notConsidered []string
+}
+
+// NewJudge makes a judge of what the cache holds.
+func NewJudge(cache client.Reader) *Judge {
+	return &Judge{cache: cache, directory: isolation.NewDirectory(), subjects: isolation.NewSubjects(), now: time.Now,
+		exposures: map[string]isolation.ClusterExposure{}}
+}
+
+// Prime reads what is there, the first time that it succeeds; then it does nothing.
+func (j *Judge) Prime(ctx context.Context) error {
+	j.prime.Lock()
+	defer j.prime.Unlock()
+	if j.primed {
+		return nil
+	}
+	namespaces := &corev1.NamespaceList{}
+	if err := j.cache.List(ctx, namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("reading namespaces: %w", err)
+	}
+	for i := range namespaces.Items {
+		live := &namespaces.Items[i]
+		tenant := ""
+		if drift.OwnsLabel(live, v1alpha1.FieldManager, v1alpha1.LabelTenant) {
+			tenant = live.Labels[v1alpha1.LabelTenant]
+		}
+		j.directory.Put(isolation.Namespace{Name: live.Name, Tenant: tenant, Labels: live.Labels})
+	}
+	tenants := &v1alpha1.TenantList{}
+	if err := j.cache.List(ctx, tenants, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("reading tenants: %w", err)
+	}
+	for i := range tenants.Items {
+		j.Tenant(&tenants.Items[i])
+	}
+	if _, err := j.Cluster(ctx); err != nil {
+		return err
+	}
+	j.primed = true
+	return nil
+}
+
+// Namespace tells the judge of a namespace: whose it is, and which labels it is meant to have (nil if nobody says).
+// live is nil if it is gone. It returns the namespaces that are to be judged again.
+func (j *Judge) Namespace(name string, live *corev1.Namespace, tenant string, intended map[string]string) []string {
+	if live == nil {
+		return j.directory.Delete(name)
+	}
+	if intended != nil {
+		intended = maps.Clone(intended)
+		intended[corev1.LabelMetadataName] = name
+	}
+	again := j.directory.Put(isolation.Namespace{Name: name, Tenant: tenant, Labels: live.Labels, Intended: intended})
+	if tenant == "" {
+		j.directory.Forget(name)
+	}
+	return slices.DeleteFunc(again, func(n string) bool { return n == name })
+}
+
+// Tenant tells the judge who a tenant's members are. It reports whether that is news, after which Cluster is to be
+// asked again.
+func (j *Judge) Tenant(tenant *v1alpha1.Tenant) bool {
+	names := make([]string, 0, len(tenant.Spec.Namespaces))
+	for i := range tenant.Spec.Namespaces {
+		names = append(names, tenant.Spec.Namespaces[i].Name)
+	}
+	return j.subjects.Put(tenant.Name, tenant.Spec.Members, names)
+}
+
+// ForgetTenant tells the judge that a tenant is gone. It reports the same as Tenant.
+func (j *Judge) ForgetTenant(name string) bool { return j.subjects.Delete(name) }
+
+// Cluster judges all ClusterRoleBindings anew and reports whether something came of it.
+func (j *Judge) Cluster(ctx context.Context) (bool, error) {
+	bindings := &rbacv1.ClusterRoleBindingList{}
+	if err := j.cache.List(ctx, bindings, client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("reading cluster role bindings: %w", err)
+	}
+	roles := j.roles(ctx)
+	found := map[string]isolation.ClusterExposure{}
+	for i := range bindings.Items {
+		binding := &bindings.Items[i]
+		if exposure, ok := isolation.ClusterBinding(j.subjects, binding, roles(binding.RoleRef.Name)); ok {
+			found[binding.Name] = exposure
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if reflect.DeepEqual(j.exposures, found) {
+		return false, nil
+	}
+	j.exposures = found
+	return true, nil
+}
+
+// Shared are what opens all namespaces of a tenant.
+func (j *Judge) Shared(tenant string) []v1alpha1.IsolationFinding {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	findings := []v1alpha1.IsolationFinding{}
+	for _, name := range slices.Sorted(maps.Keys(j.exposures)) {
+		if finding, ok := j.exposures[name].For(tenant); ok {
+			findings = append(findings, finding)
+		}
+	}
+	return j.dated(findings)
+}
+
+// Judge is what opens one namespace beyond its plan; never nil.
+func (j *Judge) Judge(ctx context.Context, plan *engine.Plan, live *corev1.Namespace) ([]v1alpha1.IsolationFinding, error) {
+	if err := j.Prime(ctx); err != nil {
+		return nil, err
+	}
+	network, err := j.network(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	access, err := j.access(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	findings := append([]v1alpha1.IsolationFinding{}, network...)
+	findings = append(findings, access...)
+	if live != nil && plan.Namespace != nil {
+		findings = append(findings, isolation.PodSecurity(plan.Tenant, plan.Name, plan.Namespace.Object.GetLabels(), live.Labels)...)
+	}
+	return j.dated(findings), nil
+}
+
+func (j *Judge) dated(findings []v1alpha1.IsolationFinding) []v1alpha1.IsolationFinding {
+	for i := range findings {
+		findings[i].Since = metav1.NewTime(j.now().Truncate(time.Second))
+	}
+	return findings
+}
+
+func (j *Judge) network(ctx context.Context, plan *engine.Plan) ([]v1alpha1.IsolationFinding, error) {
+	spec, err := intents[networkingv1.NetworkPolicy](plan.Walls, "NetworkPolicy")
+	if err != nil {
+		return nil, err
+	}
+	list := &networkingv1.NetworkPolicyList{}
+	if err := j.cache.List(ctx, list, client.InNamespace(plan.Name), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("reading the network policies of namespace %s: %w", plan.Name, err)
+	}
+	in := isolation.NetworkInput{Tenant: plan.Tenant, Namespace: plan.Name, Spec: spec}
+	for i := range list.Items {
+		in.Live = append(in.Live, &list.Items[i])
+	}
+	slices.SortFunc(in.Live, func(a, b *networkingv1.NetworkPolicy) int { return cmp.Compare(a.Name, b.Name) })
+	return isolation.Network(j.directory, in), nil
+}
+
+func (j *Judge) access(ctx context.Context, plan *engine.Plan) ([]v1alpha1.IsolationFinding, error) {
+	spec, err := intents[rbacv1.RoleBinding](plan.Doors, "RoleBinding")
+	if err != nil {
+		return nil, err
+	}
+	list := &rbacv1.RoleBindingList{}
+	if err := j.cache.List(ctx, list, client.InNamespace(plan.Name), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("reading the role bindings of namespace %s: %w", plan.Name, err)
+	}
+	in := isolation.AccessInput{Tenant: plan.Tenant, Namespace: plan.Name, Spec: spec, ClusterRole: j.roles(ctx)}
+	for i := range list.Items {
+		in.Live = append(in.Live, &list.Items[i])
+	}
+	slices.SortFunc(in.Live, func(a, b *rbacv1.RoleBinding) int { return cmp.Compare(a.Name, b.Name) })
+	return isolation.Access(j.subjects, in), nil
+}
+
+// roles looks up ClusterRoles in the cache.
+func (j *Judge) roles(ctx context.Context) func(string) *rbacv1.ClusterRole {
+	return func(name string) *rbacv1.ClusterRole {
+		role := &rbacv1.ClusterRole{}
+		if err := j.cache.Get(ctx, client.ObjectKey{Name: name}, role, client.UnsafeDisableDeepCopy); err != nil {
+			return nil
+		}
+		return role
+	}
+}
+
+// intents are the intents of a kind, typed.
+func intents[T any](all []*engine.Intent, kind string) ([]*T, error) {
+	var typed []*T
+	for _, intent := range all {
+		if intent.GVK.Kind != kind {
+			continue
+		}
+		object := new(T)
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(intent.Object.Object, object); err != nil {
+			return nil, fmt.Errorf("reading the intent for %s: %w", intent, err)
+		}
+		typed = append(typed, object)
+	}
+	return typed, nil
+}
+
+// Considered are the APIs whose objects are weighed, sorted.
+func Considered() []string {
+	return []string{
+		"clusterrolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io", "namespaces",
+		"networkpolicies.networking.k8s.io", "rolebindings.rbac.authorization.k8s.io",
+	}
+}
+
+// DefinitionKind is the kind of the definitions of custom resources, of which only metadata is read.
+var DefinitionKind = schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
+
+// beside are custom resources that can change who reaches whom and that aren't weighed.
+var beside = []string{
+	"adminnetworkpolicies.policy.networking.k8s.io", "baselineadminnetworkpolicies.policy.networking.k8s.io",
+	"clusternetworkpolicies.policy.networking.k8s.io",
+	"ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
+	"networkpolicies.crd.projectcalico.org", "globalnetworkpolicies.crd.projectcalico.org",
+	"networkpolicies.crd.antrea.io", "clusternetworkpolicies.crd.antrea.io",
+	"egressfirewalls.k8s.ovn.org",
+}
+
+// APIs looks up which APIs the cluster serves that aren't weighed, by the definitions of custom resources, and reports
+// whether that is news.
+func (j *Judge) APIs(ctx context.Context) (bool, error) {
+	var served []string
+	for _, name := range beside {
+		definition := &metav1.PartialObjectMetadata{}
+		definition.SetGroupVersionKind(DefinitionKind)
+		switch err := j.cache.Get(ctx, client.ObjectKey{Name: name}, definition); {
+		case err == nil:
+			served = append(served, name)
+		case !apierrors.IsNotFound(err):
+			return false, fmt.Errorf("reading the definition of %s: %w", name, err)
+		}
+	}
+	slices.Sort(served)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	news := !slices.Equal(served, j.notConsidered)
+	j.notConsidered = served
+	return news, nil
+}
+
+// NotConsidered are the APIs that the cluster serves, that can change who reaches whom, and that aren't weighed.
+func (j *Judge) NotConsidered() []string {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return slices.Clone(j.notConsidered)
+}
