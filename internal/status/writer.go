@@ -200,11 +200,14 @@ func NewConflicts(r Rollup) []string {
 	return sortedKeys(r.Conflicts)
 }
 
-// NewlyOpen are the open differences of a rollup that the status didn't name before and that nobody corrects.
+// NewlyOpen are the open differences of a rollup that the status didn't name before, or not as a fight, and that nobody
+// corrects.
 func NewlyOpen(r Rollup) []v1alpha1.DriftItem {
 	var news []v1alpha1.DriftItem
 	for _, item := range r.drift().Top {
-		known := slices.ContainsFunc(r.Previous.Drift.Top, func(p v1alpha1.DriftItem) bool { return sameDrift(&p, &item) })
+		known := slices.ContainsFunc(r.Previous.Drift.Top, func(p v1alpha1.DriftItem) bool {
+			return sameDrift(&p, &item) && (item.Type != v1alpha1.DriftContested || p.Type == v1alpha1.DriftContested)
+		})
 		if (item.Action == v1alpha1.DriftReported || item.Action == v1alpha1.DriftBackoff) && !known {
 			news = append(news, item)
 		}

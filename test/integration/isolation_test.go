@@ -116,7 +116,7 @@ var _ = Describe("isolation by effect", func() {
 		}
 		Expect(as("shared-out-owner").Create(ctx, binding)).To(Succeed())
 		Eventually(isolationOf).WithContext(ctx).WithArguments("shared-out").Should(findings(
-			finding(v1alpha1.FindingAccessExposure, binding, v1alpha1.SeverityCritical, "RoleBinding shared-out/friends", "outsider")))
+			finding(v1alpha1.FindingAccessExposure, binding, v1alpha1.SeverityCritical, "friends", "outsider")))
 		Expect(world.Admin.Delete(ctx, binding)).To(Succeed())
 		awaitIsolated(ctx, "shared-out")
 	})
@@ -133,7 +133,7 @@ var _ = Describe("isolation by effect", func() {
 		}
 		create(ctx, everywhere)
 		Eventually(isolationOf).WithContext(ctx).WithArguments("powerless").Should(findings(
-			finding(v1alpha1.FindingAccessExposure, everywhere, v1alpha1.SeverityCritical, "ClusterRoleBinding everywhere")))
+			finding(v1alpha1.FindingAccessExposure, everywhere, v1alpha1.SeverityCritical, "everywhere", "edit")))
 		Expect(world.Admin.Delete(ctx, everywhere)).To(Succeed())
 		awaitIsolated(ctx, "powerless")
 	})
