@@ -202,7 +202,10 @@ func (r *NamespaceReconciler) judge(
 	ctx context.Context, live *corev1.Namespace, plan *engine.Plan, outcome *engine.Outcome,
 ) ([]v1alpha1.IsolationFinding, error) {
 	if live == nil {
-		return nil, nil
+		if outcome.Moving {
+			return nil, nil
+		}
+		return []v1alpha1.IsolationFinding{}, nil // nothing is there that could be open
 	}
 	r.again(r.Judge.Namespace(plan.Name, live, plan.Tenant, plan.Namespace.Object.GetLabels()))
 	if outcome.Moving {

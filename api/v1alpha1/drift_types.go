@@ -153,7 +153,8 @@ const (
 	// DriftOwnershipLost is an object with our values that the operator's field manager no longer owns in full. What
 	// is to be pruned, and whose a namespace is, can't be told by it any more.
 	DriftOwnershipLost DriftType = "OwnershipLost"
-	// DriftObjectForeign is an object that carries our labels and that no intent asks for.
+	// DriftObjectForeign is an object of others that opens the tenant beyond its spec (it is never deleted), or one that
+	// Bulkhead applied and that the spec no longer asks for (it is only reported in mode Observe).
 	DriftObjectForeign DriftType = "ObjectForeign"
 	// DriftObjectStuck is an object of ours that is being deleted and waits for finalizers of others, for long.
 	DriftObjectStuck DriftType = "ObjectStuck"

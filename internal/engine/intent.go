@@ -15,6 +15,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -95,6 +96,39 @@ func seal(room string, u *unstructured.Unstructured) *Intent {
 		Key:     types.NamespacedName{Namespace: u.GetNamespace(), Name: u.GetName()},
 		Object:  u,
 		Hash:    hash,
+	}
+}
+
+// shows reports whether a value is one that everybody may see: a key of a label or an annotation, or a scalar of what
+// isn't metadata. All of these are written in the Tenant, or by the rooms themselves.
+func (i *Intent) shows(value string) bool {
+	_, isLabel := i.Object.GetLabels()[value]
+	_, isAnnotation := i.Object.GetAnnotations()[value]
+	if isLabel || isAnnotation {
+		return true
+	}
+	for field, content := range i.Object.Object {
+		if field != "metadata" && holds(content, value) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds reports whether a scalar with this text is anywhere in a value.
+func holds(in any, value string) bool {
+	switch in := in.(type) {
+	case map[string]any:
+		for _, child := range in {
+			if holds(child, value) {
+				return true
+			}
+		}
+		return false
+	case []any:
+		return slices.ContainsFunc(in, func(child any) bool { return holds(child, value) })
+	default:
+		return fmt.Sprint(in) == value
 	}
 }
 

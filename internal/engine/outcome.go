@@ -324,9 +324,29 @@ func classify(intent *Intent, err error) problem {
 			"%s: the operator may not bind ClusterRole %q; name it in the ClusterRole bulkhead-bindable-roles, or ask for another role", intent, role)}
 	}
 	if apierrors.IsInvalid(err) {
-		return problem{v1alpha1.ReasonInvalidPolicy, plain(err)} // it was rendered from the spec: only the spec can mend it
+		// It was rendered from the spec: only the spec can mend it.
+		return problem{v1alpha1.ReasonInvalidPolicy, plain(err) + atFault(intent, err)}
 	}
 	return problem{v1alpha1.ReasonApplyFailed, plain(err)}
+}
+
+// atFault names the values at fault that the intent itself has where it shows them: people need them to find the field
+// of the spec. It is empty if there are none.
+func atFault(intent *Intent, err error) string {
+	var answer apierrors.APIStatus
+	if !errors.As(err, &answer) || answer.Status().Details == nil {
+		return ""
+	}
+	var found []string
+	for _, cause := range answer.Status().Details.Causes {
+		if value, ok := redact.ValueOf(cause); ok && value != "" && intent.shows(value) {
+			found = append(found, fmt.Sprintf("%q", redact.Text(value, v1alpha1.MaxFieldValue)))
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return " (found " + strings.Join(found[:min(len(found), 3)], ", ") + ")"
 }
 
 // terminating reports whether a write was refused because the namespace is being deleted.

@@ -104,6 +104,20 @@ func withoutValue(kind field.ErrorType, message string) string {
 	return label + withoutEcho(kind, rule, value)
 }
 
+// ValueOf returns the value that a cause of the API server's refusal echoes; it isn't ok if there is none, or if its end
+// is uncertain. The caller must know that the value may be shown.
+func ValueOf(cause metav1.StatusCause) (value string, ok bool) {
+	if !isFieldCause(cause) || valueless[field.ErrorType(cause.Type)] {
+		return "", false
+	}
+	_, rest, found := strings.Cut(cause.Message, ": ")
+	if !found {
+		return "", false
+	}
+	value, rule, ok := cutValue(rest)
+	return value, ok && atEnd(rule, causeEnds)
+}
+
 // fieldText returns what is wrong with a field, without its value.
 func fieldText(err *field.Error) string {
 	text := err.Field + ": " + err.Type.String()

@@ -165,6 +165,9 @@ func (l *Ledger) Retain(namespace string, tenants ...string) {
 		if !slices.Contains(tenants, name) {
 			l.drop(namespace, name)
 			l.tell(name)
+			if l.differs != nil {
+				l.differs(namespace) // a report that was there goes
+			}
 		}
 	}
 }

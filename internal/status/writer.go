@@ -23,6 +23,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -124,12 +125,15 @@ func (w *Writer) Write(ctx context.Context, rollup Rollup) (wait time.Duration, 
 
 // underWay reports whether a status says that time alone will change it.
 func underWay(s *v1alpha1.TenantStatus) bool {
-	return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling)
+	isolated := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionIsolated)
+	unjudged := isolated != nil && isolated.Status == metav1.ConditionUnknown
+	return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) ||
+		(unjudged && meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady))
 }
 
 // urgent reports whether a status may not wait: people wait for the one kind of news, and the other is an alarm.
 func urgent(before, after *v1alpha1.TenantStatus) bool {
-	return becomesReady(before, after) || IsolationLost(before, after)
+	return (becomesReady(before, after) && !underWay(after)) || IsolationLost(before, after)
 }
 
 // becomesReady reports whether a status says for the first time that the tenant is Ready. People and pipelines wait

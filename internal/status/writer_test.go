@@ -37,8 +37,10 @@ func clocked() (*Writer, *time.Time, *Rollup) {
 }
 
 func complete(r *Rollup) {
-	r.Snapshot.Cluster = &engine.Outcome{}
-	r.Snapshot.Reports = map[string]Report{"a": {Generation: r.Tenant.Generation, State: Applied, Outcome: &engine.Outcome{}}}
+	r.Snapshot.Cluster, r.Snapshot.Shared = &engine.Outcome{}, []v1alpha1.IsolationFinding{}
+	r.Snapshot.Reports = map[string]Report{"a": {
+		Generation: r.Tenant.Generation, State: Applied, Outcome: &engine.Outcome{}, Findings: []v1alpha1.IsolationFinding{},
+	}}
 }
 
 func computed(r *Rollup) *v1alpha1.TenantStatus {
@@ -62,6 +64,9 @@ func TestDue(t *testing.T) {
 		"then the status says that it is under way":        {since: settle},
 		"one that is being deleted gets no moment": {
 			change: func(r *Rollup) { r.Tenant.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} },
+		},
+		"one whose isolation wasn't judged yet gets a moment": {
+			change: func(r *Rollup) { complete(r); r.Snapshot.Shared = nil }, want: settle,
 		},
 		"writes keep their distance":                  {change: complete, last: interval / 4, want: interval - interval/4},
 		"after the interval the next may be written":  {change: complete, last: interval},

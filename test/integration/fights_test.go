@@ -93,7 +93,8 @@ var _ = Describe("a rival controller", func() {
 		Eventually(eventsOf).WithContext(ctx).WithArguments("contested").Should(HaveKeyWithValue(v1alpha1.EventDriftContested, ConsistOf("ResourceQuota contested/bulkhead")))
 		// At full speed it would be hundreds in a second.
 		Consistently(func() float64 { return corrections() - first }).WithTimeout(5 * time.Second).Should(BeNumerically("<=", 8))
-		Expect(opponent.writes.Load()).To(BeNumerically("<=", 8))
+		// One for each correction, and one more of its own to begin with; it may have been told of a version that was old.
+		Expect(opponent.writes.Load()).To(BeNumerically("<=", 16))
 
 		opponent.stop()
 		Eventually(content).WithContext(ctx).WithArguments(quota).WithTimeout(2 * time.Minute).Should(Equal(before))

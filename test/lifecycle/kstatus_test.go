@@ -118,7 +118,7 @@ var _ = Describe("kubectl get tenants", func() {
 		wide := rows(must(world.Kubectl(ctx, "get", "tnt", "columns", "-o", "wide")))
 		Expect(wide).To(HaveLen(2))
 		Expect(wide[0]).To(Equal(strings.Fields("NAME READY INSYNC ISOLATED NAMESPACES DRIFT MODE AGE CLASS REASON")))
-		Expect(append(wide[1][:7:7], wide[1][8:]...)).To(Equal(strings.Fields("columns True True Unknown 2 0 Enforce columns Reconciled")))
+		Expect(append(wide[1][:7:7], wide[1][8:]...)).To(Equal(strings.Fields("columns True True True 2 0 Enforce columns Reconciled")))
 	})
 })
 

@@ -76,6 +76,24 @@ func (b *bench) more(ctx context.Context, r *report) error {
 			return err
 		}
 	}
+	shapes, err := parseSizes(b.drifts)
+	if err != nil {
+		return err
+	}
+	for _, s := range shapes {
+		err := b.in(ctx, s, "drift", func(ctx context.Context, w *world) error {
+			run, err := b.operateWide(ctx, w)
+			r.Drifts = append(r.Drifts, run)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	b.say("%s: judging isolation", judged)
+	if r.Judging, err = judge(b.corrections); err != nil {
+		return err
+	}
 	if b.options.operator == "" {
 		return nil
 	}

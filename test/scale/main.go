@@ -33,6 +33,7 @@ type options struct {
 	repeat              int
 	writers             int
 	corrections         int
+	drifts              []string
 	steady              time.Duration
 	patience            time.Duration
 	operator            string
@@ -93,6 +94,7 @@ func (o *options) bind(cmd *cobra.Command) {
 	flags.IntVar(&o.repeat, "repeat", 1, "how often to measure provisioning, bare client and operator in turn; medians are printed")
 	flags.IntVar(&o.writers, "writers", 32, "how many requests the bare client makes at a time")
 	flags.IntVar(&o.corrections, "corrections", 100, "how many foreign edits to make, one after another")
+	flags.StringSliceVar(&o.drifts, "drift", nil, "measure corrections in these sizes too, as 1x300,300x3 (tenants x namespaces)")
 	flags.DurationVar(&o.steady, "steady", 2*time.Minute, "how long to watch the operator while nothing changes")
 	flags.DurationVar(&o.patience, "patience", 35*time.Second, "how long to watch for late writes after a restart")
 	flags.StringVar(&o.operator, "operator", "", "the operator's binary, to measure its memory as a process of its own; empty for not")
@@ -117,8 +119,25 @@ func (o *options) validate() error {
 			return err
 		}
 	}
+	if _, err := parseSizes(o.drifts); err != nil {
+		return err
+	}
 	if o.namespaces > maxNamespaces || o.wide > maxNamespaces {
 		return fmt.Errorf("--namespaces and --wide must be at most %d: no Tenant may list more", maxNamespaces)
 	}
 	return nil
+}
+
+// parseSizes reads sizes as "300x3".
+func parseSizes(texts []string) ([]size, error) {
+	var sizes []size
+	for _, text := range texts {
+		var s size
+		if n, err := fmt.Sscanf(text, "%dx%d", &s.Tenants, &s.Namespaces); n != 2 || err != nil ||
+			s.Tenants < 1 || s.Namespaces < 1 || s.Namespaces > maxNamespaces {
+			return nil, fmt.Errorf("--drift=%s: it must be tenants x namespaces, as 300x3, with at most %d namespaces", text, maxNamespaces)
+		}
+		sizes = append(sizes, s)
+	}
+	return sizes, nil
 }

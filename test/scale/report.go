@@ -49,7 +49,10 @@ type report struct {
 	// Operator is the last run, Wide that of one wide tenant, and Process that of a process of its own.
 	Operator *operation `json:"operator"`
 	Wide     *operation `json:"wide,omitempty"`
-	Process  *process   `json:"process,omitempty"`
+	// Drifts are corrections in other sizes, Judging what isolation costs.
+	Drifts  []*operation `json:"drifts,omitempty"`
+	Judging *judging     `json:"judging,omitempty"`
+	Process *process     `json:"process,omitempty"`
 }
 
 func (r *report) note(name string, took time.Duration) {
@@ -101,7 +104,7 @@ func (r *report) problems() []string {
 			problems = append(problems, fmt.Sprintf(format, args...))
 		}
 	}
-	for _, run := range []*operation{r.Operator, r.Wide} {
+	for _, run := range append([]*operation{r.Operator, r.Wide}, r.Drifts...) {
 		if run == nil {
 			continue
 		}

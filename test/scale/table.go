@@ -44,6 +44,16 @@ func (r *report) print(out io.Writer) error {
 		t.row("  operator, all Tenants Ready", seconds(r.Wide.Ready), "", "", "")
 		t.operation(r.Wide)
 	}
+	for _, run := range r.Drifts {
+		t.row(fmt.Sprintf("%s: drift, %d objects", run.Size, run.Objects), "", "", "", "")
+		t.drift(run.Drift)
+	}
+	if j := r.Judging; j != nil {
+		t.row(fmt.Sprintf("%s: isolation, in memory", j.Size), "", "", "", "")
+		t.row("  a namespace judged again after one policy changed, p50", millis(j.P50), "", "", "")
+		t.row("  the same, p99", millis(j.P99), "", "", "≤ 5.0 ms")
+		t.row("  heap per namespace", fmt.Sprintf("%d bytes", j.HeapPerNamespace), "", "", "")
+	}
 	if p := r.Process; p != nil {
 		t.row(fmt.Sprintf("%s: the operator as a process of its own", r.Size), "", "", "", "")
 		t.row("  all objects exist", seconds(p.There), fraction(p.There, r.RawApply), fraction(p.There, r.RawCreate), "")
@@ -96,7 +106,12 @@ func (t *table) operation(o *operation) {
 		t.row("  restart, reads", fmt.Sprint(s.Requests.Reads), "", "", "one list per kind")
 		t.tally(&s.Requests)
 	}
-	if d := o.Drift; d != nil {
+	t.drift(o.Drift)
+}
+
+// drift prints what was measured of corrections; nil is nothing.
+func (t *table) drift(d *drifting) {
+	if d != nil {
 		t.row(fmt.Sprintf("  %d foreign edits, corrected, p50", d.Corrections), millis(d.P50), "", "", "≤ "+millis(mostP50))
 		t.row("  the same, p99", millis(d.P99), "", "", "≤ "+millis(mostP99))
 		t.row("  writes of managed objects per correction", fmt.Sprintf("%.2f", ratio(d.Requests.managed(), d.Corrections)), "", "", "1")

@@ -70,7 +70,7 @@ func (t *tally) managed() int {
 
 // managedResource says whether the operator writes objects of a resource for tenants.
 func managedResource(resource string) bool {
-	return !slices.Contains([]string{"tenants.tenancy.bulkhead.dev", "tenants.tenancy.bulkhead.dev/status",
+	return !slices.Contains([]string{"tenants.tenancy.bulkhead.dev", "tenants.tenancy.bulkhead.dev/status", "driftreports.tenancy.bulkhead.dev",
 		"events.events.k8s.io", "events", "leases.coordination.k8s.io"}, resource)
 }
 
