@@ -35,9 +35,6 @@ import (
 // namespace: parallelism across namespaces comes from the controller's workers.
 const fanOut = 8
 
-// maxFights bounds of how many fights is remembered; the oldest are forgotten first.
-const maxFights = 4096
-
 // Engine applies plans. It is safe for concurrent use, one pass for a namespace at a time.
 type Engine struct {
 	reader   client.Reader
@@ -50,7 +47,7 @@ type Engine struct {
 	now      func() time.Time
 }
 
-// Options are what an Engine needs; all fields are required.
+// Options are what an Engine needs; all fields but the clock are required.
 type Options struct {
 	// Reader reads from the watch cache. It must have the index IndexTenant for cluster-scoped kinds.
 	Reader client.Reader
@@ -64,6 +61,8 @@ type Options struct {
 	Features []feature.Feature
 	// Journal is told of deletions by the watches.
 	Journal *Journal
+	// Now is the clock; nil means the real one.
+	Now func() time.Time
 }
 
 // New makes an engine.
@@ -72,15 +71,19 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the comparer: %w", err)
 	}
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
 	return &Engine{
 		reader:   o.Reader,
 		scheme:   o.Scheme,
 		writer:   &writer{client: o.Metadata, mapper: o.Mapper},
 		comparer: comparer,
 		journal:  o.Journal,
-		fights:   drift.NewFights(maxFights, time.Now, rand.Float64),
+		fights:   drift.NewFights(drift.DefaultFights, now, rand.Float64),
 		features: o.Features,
-		now:      time.Now,
+		now:      now,
 	}, nil
 }
 

@@ -130,6 +130,8 @@ type process struct {
 	writes atomic.Int64
 	// heard are the uids of which a watch said that they are gone.
 	heard sync.Map
+	// ahead is by how much its clock is, in nanoseconds.
+	ahead atomic.Int64
 }
 
 // start starts a process with these rooms. It hears of deletions until the test ends.
@@ -152,6 +154,7 @@ func start(t *testing.T, rooms []feature.Feature) *process {
 	}
 	p.Engine, err = engine.New(engine.Options{
 		Reader: watched, Metadata: writer, Mapper: mapper, Scheme: world.Scheme, Features: rooms, Journal: engine.NewJournal(),
+		Now: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)
