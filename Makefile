@@ -20,6 +20,8 @@ TEST_FLAGS ?=
 TENANTS ?= 100
 NAMESPACES ?= 3
 WIDE ?= 100
+# And corrections of drift in these sizes too.
+DRIFT ?= 1x300,300x3
 BENCH_FLAGS ?=
 
 # Sets KUBEBUILDER_ASSETS, where etcd, kube-apiserver, kube-controller-manager and kubectl are: what the caller says,
@@ -48,10 +50,19 @@ endif
 
 ##@ Develop
 
+# Every test writes what the operator did with its rights; when all have run, what they did together is compared with
+# what it is granted. Not if only a part of them was asked for.
+ifeq ($(strip $(TEST))$(filter -run% -skip% -short% -ginkgo.% -list% -args%,$(TEST_FLAGS:--%=-%)),./...)
+COMPARE_RIGHTS = BULKHEAD_RIGHTS_WHOLE=1 $(GO) test -count=1 -v -run '^TestWholeSuite$$' ./test/privilege
+else
+COMPARE_RIGHTS = : only a part of the tests has run: the rights of the operator are not compared with what they use
+endif
+
 .PHONY: test
 test: ## Run all tests, those on the embedded control plane included.
-	@$(WITH_ASSETS) set -x && \
-	$(GO) test -race -shuffle=on -timeout 20m $(TEST_FLAGS) $(TEST)
+	@$(WITH_ASSETS) rights=$$(mktemp -d) && trap 'rm -rf "$$rights"' EXIT && export BULKHEAD_RIGHTS_DIR="$$rights" && set -x && \
+	$(GO) test -race -shuffle=on -timeout 20m $(TEST_FLAGS) $(TEST) && \
+	$(COMPARE_RIGHTS)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
@@ -86,7 +97,7 @@ verify: generate ## Check that what is generated is committed, then style, licen
 .PHONY: bench
 bench: build ## Measure the operator beside a bare client: make bench TENANTS=100 NAMESPACES=3 (see docs/performance.md).
 	@$(WITH_ASSETS) set -x && \
-	$(GO) run ./test/scale --tenants=$(TENANTS) --namespaces=$(NAMESPACES) --wide=$(WIDE) --operator=bin/bulkhead $(BENCH_FLAGS)
+	$(GO) run ./test/scale --tenants=$(TENANTS) --namespaces=$(NAMESPACES) --wide=$(WIDE) --drift=$(DRIFT) --operator=bin/bulkhead $(BENCH_FLAGS)
 
 .PHONY: bench-short
 bench-short: ## The same, small (some 90 s). Fails if requests were made that need not be; never because of times.
@@ -98,6 +109,10 @@ bench-short: ## The same, small (some 90 s). Fails if requests were made that ne
 .PHONY: build
 build: ## Build the operator into bin/.
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bulkhead .
+
+.PHONY: plugin
+plugin: build ## Build the kubectl plugin beside it: with bin/ on PATH, `kubectl bulkhead` is the same program.
+	ln -sf bulkhead bin/kubectl-bulkhead
 
 .PHONY: image
 image: ## Build the container image (IMG, by CONTAINER_TOOL).

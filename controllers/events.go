@@ -54,7 +54,7 @@ func NewEvents(inner events.EventRecorder) *Events {
 }
 
 // Eventf implements events.EventRecorder. The budget is that of the regarded object's name.
-func (e *Events) Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any) {
+func (e *Events) Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any) { //nolint:revive // the interface is client-go's
 	text := fmt.Sprintf(note, args...)
 	omitted, ok := e.spend(regarding)
 	if !ok {

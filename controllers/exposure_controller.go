@@ -29,6 +29,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
+	"github.com/bulkhead-dev/bulkhead/internal/index"
 	"github.com/bulkhead-dev/bulkhead/internal/status"
 )
 
@@ -85,6 +86,16 @@ func rulesChanged() predicate.Predicate {
 		after, ok2 := e.ObjectNew.(*rbacv1.ClusterRole)
 		return !ok || !ok2 || !equality.Semantic.DeepEqual(before.Rules, after.Rules)
 	}}
+}
+
+// others drops the cluster-scoped objects that Bulkhead makes for tenants: what they allow opens nobody's namespaces.
+func others() predicate.Predicate {
+	return predicate.NewPredicateFuncs(func(object client.Object) bool { return index.TenantOf(object.GetName()) == "" })
+}
+
+// later drops what was there at the start, when everything is looked at anyway.
+func later() predicate.Predicate {
+	return predicate.Funcs{CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList }}
 }
 
 // Reconcile weighs the cluster's bindings, or its APIs, anew, and tells all tenants if something came of it.

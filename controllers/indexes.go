@@ -21,4 +21,6 @@ import (
 )
 
 // Index registers the field indexes that facts and the engine read by.
-func Index(ctx context.Context, indexer client.FieldIndexer) error { return index.Register(ctx, indexer) }
+func Index(ctx context.Context, indexer client.FieldIndexer) error {
+	return index.Register(ctx, indexer)
+}

@@ -19,6 +19,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -71,6 +72,7 @@ func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager, workers int) er
 		Watches(&v1alpha1.Tenant{}, namespacesOf(r.Cache), builder.WithPredicates(specChanged())).
 		Watches(&v1alpha1.TenantClass{}, allNamespaces(r.Cache), builder.WithPredicates(specChanged())).
 		Watches(&discoveryv1.EndpointSlice{}, allNamespaces(r.Cache)).
+		Watches(&rbacv1.ClusterRole{}, allNamespaces(r.Cache), builder.WithPredicates(rulesChanged(), others(), later())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	for _, gvk := range engine.Owned(r.Features, false) {
 		object, err := newObject(mgr.GetScheme(), gvk)

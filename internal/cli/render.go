@@ -13,22 +13,15 @@
 package cli
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	runtimejson "k8s.io/apimachinery/pkg/runtime/serializer/json"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -37,9 +30,6 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/features"
 	"github.com/bulkhead-dev/bulkhead/internal/policy"
 )
-
-// outputs are the formats of every command that prints objects.
-var outputs = []string{"yaml", "json", "table"}
 
 func newRenderCommand() *cobra.Command {
 	var files []string
@@ -54,8 +44,8 @@ holds, can't be known.`,
 		Example: "  bulkhead render -f tenant.yaml\n  bulkhead render -f classes.yaml -f tenant.yaml -o table",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(outputs, output) {
-				return fmt.Errorf("--output=%q is not known: allowed are %s", output, strings.Join(outputs, ", "))
+			if err := oneOf("output", output, asYAML, asJSON, asTable); err != nil {
+				return err
 			}
 			options, err := cluster.options()
 			if err != nil {
@@ -72,8 +62,8 @@ holds, can't be known.`,
 			return write(cmd.OutOrStdout(), output, intents)
 		},
 	}
-	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil, "File with Tenants and TenantClasses; - is standard input. May be given more than once.")
-	cmd.Flags().StringVarP(&output, "output", "o", "yaml", "Format: "+strings.Join(outputs, ", ")+".")
+	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil, "File or directory with Tenants and TenantClasses; - is standard input. May be given more than once.")
+	outputFlag(cmd, &output, asYAML, asJSON, asTable)
 	cluster.bind(cmd.Flags())
 	if err := cmd.MarkFlagRequired("filename"); err != nil {
 		panic(err) // the flag is declared above
@@ -83,83 +73,35 @@ holds, can't be known.`,
 
 // input is what the files hold.
 type input struct {
-	tenants []v1alpha1.Tenant
+	tenants []*v1alpha1.Tenant
 	classes []v1alpha1.TenantClass
 }
 
+// readFiles reads Tenants and TenantClasses; objects of other kinds are passed over.
 func readFiles(stdin io.Reader, files []string) (*input, error) {
-	in := &input{}
-	for _, name := range files {
-		reader := stdin
-		if name != "-" {
-			file, err := os.Open(name)
-			if err != nil {
-				return nil, fmt.Errorf("reading --filename: %w", err)
-			}
-			defer file.Close() //nolint:errcheck // read only
-			reader = file
-		}
-		if err := in.read(reader); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", name, err)
-		}
+	tenants, classes, err := readTenants(stdin, files)
+	if err != nil {
+		return nil, err
 	}
-	if len(in.tenants) == 0 {
-		return nil, fmt.Errorf("no Tenant (%s) in %s", v1alpha1.GroupVersion, strings.Join(files, ", "))
+	if len(tenants) == 0 {
+		return nil, noTenant(files)
+	}
+	in := &input{tenants: tenants}
+	for _, class := range classes {
+		in.classes = append(in.classes, *class)
 	}
 	return in, nil
 }
 
-// read takes the Tenants and TenantClasses of a YAML stream; objects of other kinds are passed over. A field that the
-// API doesn't know is an error, as it is for kubectl apply.
-func (in *input) read(reader io.Reader) error {
-	documents := yaml.NewYAMLReader(bufio.NewReader(reader))
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		var kind metav1.TypeMeta
-		if err := sigsyaml.Unmarshal(document, &kind); err != nil {
-			return err
-		}
-		if kind.GroupVersionKind().GroupVersion() != v1alpha1.GroupVersion {
-			continue
-		}
-		switch kind.Kind {
-		case "Tenant":
-			var tenant v1alpha1.Tenant
-			if err := decode(document, &tenant); err != nil {
-				return err
-			}
-			in.tenants = append(in.tenants, tenant)
-		case "TenantClass":
-			var class v1alpha1.TenantClass
-			if err := decode(document, &class); err != nil {
-				return err
-			}
-			in.classes = append(in.classes, class)
-		}
-	}
-}
-
-// decode reads an object; its errors name a field by its whole path.
-func decode(document []byte, into runtime.Object) error {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return err
-	}
-	strict := runtimejson.SerializerOptions{Yaml: true, Strict: true}
-	_, _, err := runtimejson.NewSerializerWithOptions(runtimejson.DefaultMetaFactory, scheme, scheme, strict).Decode(document, nil, into)
-	return err
+// noTenant says that files have nothing to work with.
+func noTenant(files []string) error {
+	return fmt.Errorf("no Tenant (%s) in %s", v1alpha1.GroupVersion, strings.Join(files, ", "))
 }
 
 // render plans every tenant; what can't be rendered is a problem, and the rest is rendered all the same.
 func (in *input) render(options facts.Options, now time.Time) (intents []*engine.Intent, problems []error) {
-	for i := range in.tenants {
-		plans, errs := in.plan(&in.tenants[i], options, now)
+	for _, tenant := range in.tenants {
+		plans, errs := in.plan(tenant, options, now)
 		problems = append(problems, errs...)
 		for _, plan := range plans {
 			for _, room := range plan.Rooms {

@@ -14,6 +14,10 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
+
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -25,13 +29,49 @@ import (
 // Version is the version of the build; the Makefile sets it.
 var Version = "dev"
 
-// Execute runs the command line until it ends or is interrupted, and returns its error, which has been printed.
-func Execute() error { return NewCommand().ExecuteContext(ctrl.SetupSignalHandler()) }
+// Execute runs the command line until it ends or is interrupted, and returns its error, which has been printed. ExitCode
+// says with which code to end.
+func Execute() error {
+	cmd := NewCommand()
+	if len(os.Args) > 0 {
+		CallBy(cmd, os.Args[0])
+	}
+	return cmd.ExecuteContext(ctrl.SetupSignalHandler())
+}
+
+const (
+	// program is the name of the program, and plugin the one by which kubectl finds it as "kubectl bulkhead".
+	program = "bulkhead"
+	plugin  = "kubectl-bulkhead"
+)
+
+// CallBy makes the help of the root command speak of the program as it was called, by its path: under the name of a
+// kubectl plugin it is "kubectl bulkhead".
+func CallBy(root *cobra.Command, path string) {
+	if strings.TrimSuffix(filepath.Base(path), ".exe") != plugin {
+		return
+	}
+	const called = "kubectl " + program
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: called}
+	examples(root, func(text string) string {
+		return strings.ReplaceAll("\n"+text, "\n  "+program+" ", "\n  "+called+" ")[1:]
+	})
+}
+
+// examples changes the examples of a command and of all below it.
+func examples(cmd *cobra.Command, change func(string) string) {
+	if cmd.Example != "" {
+		cmd.Example = change(cmd.Example)
+	}
+	for _, sub := range cmd.Commands() {
+		examples(sub, change)
+	}
+}
 
 // NewCommand makes the root command.
 func NewCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "bulkhead",
+		Use:   program,
 		Short: "Walled, owned and budgeted namespaces for the teams of a Kubernetes cluster",
 		Long: `Bulkhead is a Kubernetes operator: a platform team writes one Tenant object per team, and Bulkhead turns it
 into namespaces, RBAC, default-deny NetworkPolicies, ResourceQuotas, LimitRanges and Pod Security labels, keeps them
@@ -40,7 +80,7 @@ that way, and reports in status what drifted.`,
 		SilenceUsage:  true,
 		SilenceErrors: false,
 	}
-	root.AddCommand(newManagerCommand(), newRenderCommand())
+	root.AddCommand(newManagerCommand(), newRenderCommand(), newDriftCommand(), newDiffCommand(), newVerifyCommand())
 	return root
 }
 

@@ -267,7 +267,7 @@ func (o *Outcome) refuse(state *roomState, r result) {
 		state.pending = append(state.pending, "namespace "+r.intent.Key.Namespace+" is being deleted")
 		return
 	}
-	if apierrors.IsForbidden(r.err) || apierrors.IsInvalid(r.err) || apierrors.IsBadRequest(r.err) {
+	if (apierrors.IsForbidden(r.err) && !unauthorized(r.err)) || apierrors.IsInvalid(r.err) || apierrors.IsBadRequest(r.err) {
 		o.Refused = true
 	} else {
 		o.Err = errors.Join(o.Err, r.err)
@@ -318,7 +318,7 @@ func (s *roomState) condition(conditionType, place string) Condition {
 
 // classify turns an error of the API server into a reason and a sentence.
 func classify(intent *Intent, err error) problem {
-	if isDoor(intent.GVK) && apierrors.IsForbidden(err) {
+	if isDoor(intent.GVK) && grantsTooMuch(err) {
 		role, _, _ := unstructured.NestedString(intent.Object.Object, "roleRef", "name")
 		return problem{v1alpha1.ReasonBindForbidden, fmt.Sprintf(
 			"%s: the operator may not bind ClusterRole %q; name it in the ClusterRole bulkhead-bindable-roles, or ask for another role", intent, role)}
@@ -328,6 +328,17 @@ func classify(intent *Intent, err error) problem {
 		return problem{v1alpha1.ReasonInvalidPolicy, plain(err) + atFault(intent, err)}
 	}
 	return problem{v1alpha1.ReasonApplyFailed, plain(err)}
+}
+
+// grantsTooMuch reports whether a binding was refused because we may not bind its role, and not for another reason.
+func grantsTooMuch(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "attempting to grant RBAC permissions not currently held")
+}
+
+// unauthorized reports whether RBAC let us not even try. That passes: an API server that has just started refuses what
+// it hasn't read the roles for yet.
+func unauthorized(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ") && strings.Contains(err.Error(), " resource ")
 }
 
 // atFault names the values at fault that the intent itself has where it shows them: people need them to find the field

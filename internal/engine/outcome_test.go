@@ -61,7 +61,7 @@ func terminatingError() error {
 
 func TestOutcome(t *testing.T) {
 	t.Parallel()
-	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "rolebindings"}, "b", errors.New("attempting to grant"))
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "rolebindings"}, "b", errors.New("user \"x\" is attempting to grant RBAC permissions not currently held"))
 	drifted := func(action v1alpha1.DriftAction) *v1alpha1.DriftReportItem {
 		return &v1alpha1.DriftReportItem{Action: action, Severity: v1alpha1.SeverityHigh, Type: v1alpha1.DriftFieldModified, Fields: []v1alpha1.FieldDrift{{Path: "spec.hard[pods]"}}}
 	}
@@ -89,6 +89,14 @@ func TestOutcome(t *testing.T) {
 			wantAccess: `False BindForbidden: RoleBinding acme-dev/b: the operator may not bind ClusterRole "view"; ` +
 				"name it in the ClusterRole bulkhead-bindable-roles, or ask for another role",
 			wantRefused: true,
+		},
+		"a refusal that passes is tried again": {
+			binding: result{err: fmt.Errorf("applying: %w", apierrors.NewForbidden(schema.GroupResource{Resource: "rolebindings"}, "b",
+				errors.New(`User "system:serviceaccount:bulkhead-system:bulkhead" cannot patch resource "rolebindings" in API group "rbac.authorization.k8s.io"`)))},
+			wantQuota: "True Applied: ",
+			wantAccess: `False ApplyFailed: applying: rolebindings "b" is forbidden: User "system:serviceaccount:bulkhead-system:bulkhead" ` +
+				`cannot patch resource "rolebindings" in API group "rbac.authorization.k8s.io"`,
+			wantErr: true,
 		},
 		"only doors are bound": {
 			quota:     result{err: apierrors.NewForbidden(schema.GroupResource{Resource: "resourcequotas"}, "q", errors.New("no"))},

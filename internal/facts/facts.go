@@ -193,7 +193,9 @@ func (r *Reader) claimants(ctx context.Context, namespace string) ([]v1alpha1.Te
 }
 
 // Named is the Tenant of this name; nil if there is none. It is shared with the cache: don't change it.
-func (r *Reader) Named(ctx context.Context, name string) (*v1alpha1.Tenant, error) { return r.tenant(ctx, name) }
+func (r *Reader) Named(ctx context.Context, name string) (*v1alpha1.Tenant, error) {
+	return r.tenant(ctx, name)
+}
 
 func (r *Reader) tenant(ctx context.Context, name string) (*v1alpha1.Tenant, error) {
 	if name == "" {

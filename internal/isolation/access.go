@@ -32,7 +32,8 @@ type AccessInput struct {
 	Spec []*rbacv1.RoleBinding
 	// Live are all RoleBindings that there are in the namespace.
 	Live []*rbacv1.RoleBinding
-	// ClusterRole looks up a ClusterRole; nil for one that isn't known. A nil function knows none.
+	// ClusterRole looks up a ClusterRole; nil for one that isn't known. A nil function knows none. It is asked for the
+	// roles of all bindings, and for admin.
 	ClusterRole func(name string) *rbacv1.ClusterRole
 }
 

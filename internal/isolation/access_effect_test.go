@@ -188,6 +188,10 @@ func TestAccessFitsIntoTheStatus(t *testing.T) {
 				if strings.ContainsFunc(f.Message, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
 					t.Errorf("doesn't print: %q", f.Message)
 				}
+				// A binding, a role, and three subjects or one: a name can't close its own quotes.
+				if n := strings.Count(f.Message, `"`); n != 10 && n != 6 {
+					t.Errorf("%d quotes: %s", n, f.Message)
+				}
 				if !strings.Contains(f.Message, "beyond the spec") || !strings.Contains(f.Message, "gives") {
 					t.Errorf("the sentence is cut off: %s", f.Message)
 				}

@@ -146,7 +146,7 @@ func rbacTenants(tb testing.TB) *Subjects {
 	s.Put("acme", rbacAcmeMembers(tb), []string{"acme-dev", "acme-prod"})
 	s.Put("globex", []v1alpha1.Member{
 		rbacMember(tb, "devs", "edit", "Group globex-devs", "User shared"),
-		rbacMember(tb, "ci", "edit", "ServiceAccount ci/globex"),
+		rbacMember(tb, "ci", "edit", "ServiceAccount ci/globex", "ServiceAccount kube-system/deployer"),
 	}, []string{"globex-prod"})
 	return s
 }

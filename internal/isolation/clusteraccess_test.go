@@ -96,10 +96,11 @@ func TestClusterBinding(t *testing.T) {
 			globex: `Critical User "system:anonymous" (anybody without login) and Group "system:unauthenticated" (anybody without login) ` + view,
 			third:  `Critical User "system:anonymous" (anybody without login) and Group "system:unauthenticated" (anybody without login) ` + view,
 		},
-		"the platform's people":   {role: "ClusterRole cluster-admin", who: []string{"User eve", "Group platform", "ServiceAccount monitoring/prometheus"}},
-		"Kubernetes itself":       {role: "ClusterRole cluster-admin", who: []string{"Group system:masters", "Group system:nodes", "User system:kube-scheduler", "ServiceAccount kube-system/x", "User system:node:x"}},
-		"nobody":                  {role: "ClusterRole cluster-admin"},
-		"subjects that match not": {role: "ClusterRole cluster-admin", who: []string{"Robot acme-devs", "ServiceAccount x"}},
+		"the platform's people":        {role: "ClusterRole cluster-admin", who: []string{"User eve", "Group platform", "ServiceAccount monitoring/prometheus"}},
+		"Kubernetes itself":            {role: "ClusterRole cluster-admin", who: []string{"Group system:masters", "Group system:nodes", "User system:kube-scheduler", "ServiceAccount kube-system/x", "User system:node:x"}},
+		"Kubernetes itself, in a spec": {role: "ClusterRole cluster-admin", who: []string{"ServiceAccount kube-system/deployer"}},
+		"nobody":                       {role: "ClusterRole cluster-admin"},
+		"subjects that match not":      {role: "ClusterRole cluster-admin", who: []string{"Robot acme-devs", "ServiceAccount x"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

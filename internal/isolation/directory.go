@@ -161,7 +161,7 @@ func (d *Directory) newID() int32 {
 		return id
 	}
 	d.entries = append(d.entries, nil)
-	return int32(len(d.entries) - 1)
+	return int32(len(d.entries) - 1) //nolint:gosec // No cluster has two billion namespaces.
 }
 
 func newEntry(ns Namespace) *entry {

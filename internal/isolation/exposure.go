@@ -95,8 +95,8 @@ type exposure struct {
 	// targets are the pods of the namespace.
 	targets []labelBox
 	parts   []part
-	// complex says that some of it took too long to compare.
-	complex bool
+	// tooComplex says that some of it took too long to compare.
+	tooComplex bool
 }
 
 // A part is what one opening opens beyond the spec.
@@ -198,11 +198,11 @@ func (a *analysis) compare(e *exposure, target labelBox, o opening, namespaces c
 	if len(rest) > 0 {
 		e.parts = append(e.parts, part{direction: e.direction, target: target, opening: o, rest: rest})
 	}
-	e.complex = e.complex || !complete
+	e.tooComplex = e.tooComplex || !complete
 }
 
 func (a *analysis) keep(e exposure) {
-	if len(e.parts) > 0 || e.complex {
+	if len(e.parts) > 0 || e.tooComplex {
 		a.exposures = append(a.exposures, e)
 	}
 }
@@ -243,7 +243,7 @@ func (a *analysis) gap(d networkingv1.PolicyType, selected []labelBox) {
 		return
 	}
 	a.clean = false
-	e := exposure{direction: d, targets: free, complex: !complete}
+	e := exposure{direction: d, targets: free, tooComplex: !complete}
 	for _, o := range everybody([]region{allPorts()}) {
 		for _, target := range free {
 			a.compare(&e, target, o, everything[int32]())

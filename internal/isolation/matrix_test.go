@@ -14,6 +14,7 @@ package isolation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -66,6 +67,15 @@ func TestReachability(t *testing.T) {
 			},
 			want: []string{"Tenantbank [bank-dev] -> Tenantshop [shop-dev]: Some on TCP 85-90 []", dns, apiServer},
 		},
+		"both ends must mean the same pods": {
+			change: func(live map[string][]*networkingv1.NetworkPolicy) {
+				live["bank-dev"] = append(live["bank-dev"], netpol("bank-dev", "out",
+					`{podSelector: {matchLabels: {app: client}}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: {tenancy.bulkhead.dev/tenant: wares}}}]}]}`))
+				live["wares-dev"] = append(live["wares-dev"], netpol("wares-dev", "in",
+					`{ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: other}}}]}]}`))
+			},
+			tenants: []string{"bank"},
+		},
 		"a tenant without walls reaches who lets it in, and everybody reaches it": {
 			change: func(live map[string][]*networkingv1.NetworkPolicy) {
 				delete(live, "bank-dev")
@@ -114,42 +124,58 @@ func TestReachability(t *testing.T) {
 	}
 }
 
-// TestReachabilityAgreesWithPoints: who isn't listed can't connect, and where all are said to, every two pods can.
-func TestReachabilityAgreesWithPoints(t *testing.T) {
-	t.Parallel()
-	var numbers []int32
-	var names []string
-	for range 100 {
-		number, name := netstates.New(uint64(len(numbers))).Port()
-		numbers, names = append(numbers, number), append(names, name)
-	}
-	slices.Sort(numbers)
-	slices.Sort(names)
-	numbers, names = slices.Compact(numbers), slices.Compact(names)
-	can := func(w World, t Traffic) bool {
-		for _, t.Protocol = range []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP} {
-			for _, t.Port = range numbers {
-				for _, t.PortName = range names {
-					if Allows(w, t) {
-						return true
-					}
+// canReach says whether the pods can connect on any port that random policies are about.
+func canReach(w World, t Traffic) bool {
+	for _, t.Protocol = range []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP} {
+		for _, t.Port = range []int32{1, 53, 80, 85, 90, 91, 443, 65535} {
+			for _, t.PortName = range []string{"", "http", "dns"} {
+				if Allows(w, t) {
+					return true
 				}
 			}
 		}
-		return false
 	}
-	all, none, some := 0, 0, 0
-	for seed := range uint64(300) {
-		s := netstates.New(seed)
-		dir, tenants := NewDirectory(), map[string]string{}
-		w := World{Namespaces: map[string]map[string]string{}, Policies: map[string][]*networkingv1.NetworkPolicy{}}
-		for _, name := range netstates.Namespaces() {
-			tenants[name] = netstates.Pick(s, "a", "b", "c", "")
-			w.Namespaces[name] = s.NamespaceLabels()
-			w.Policies[name] = s.Policies(name, 2)
-			dir.Put(Namespace{Name: name, Tenant: tenants[name], Labels: w.Namespaces[name]})
+	return false
+}
+
+// somePod says whether any pods of the namespaces can connect.
+func somePod(w World, from, to string) bool {
+	var pods []map[string]string
+	for _, app := range []string{"-", "web", "db", "", "other"} {
+		for _, tier := range []string{"-", "front", "back", "other"} {
+			pods = append(pods, map[string]string{"app": app, "tier": tier})
+			maps.DeleteFunc(pods[len(pods)-1], func(_, v string) bool { return v == "-" })
 		}
-		m := Reachability(dir, w.Policies, nil)
+	}
+	for _, a := range pods {
+		for _, b := range pods {
+			if canReach(w, Traffic{From: Endpoint{Namespace: from, Labels: a}, To: Endpoint{Namespace: to, Labels: b}}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func randomWorld(s netstates.Source) (World, map[string]string, Matrix) {
+	dir, tenants := NewDirectory(), map[string]string{}
+	w := World{Namespaces: map[string]map[string]string{}, Policies: map[string][]*networkingv1.NetworkPolicy{}}
+	for _, name := range netstates.Namespaces() {
+		tenants[name] = netstates.Pick(s, "a", "b", "c", "")
+		w.Namespaces[name] = s.NamespaceLabels()
+		w.Policies[name] = s.Policies(name, 2)
+		dir.Put(Namespace{Name: name, Tenant: tenants[name], Labels: w.Namespaces[name]})
+	}
+	return w, tenants, Reachability(dir, w.Policies, nil)
+}
+
+// TestReachabilityAgreesWithPoints: who isn't listed can't connect, and where all are said to, every two pods can.
+func TestReachabilityAgreesWithPoints(t *testing.T) {
+	t.Parallel()
+	all, none, some := 0, 0, 0
+	for seed := range uint64(200) {
+		s := netstates.New(seed)
+		w, tenants, m := randomWorld(s)
 		for range 30 {
 			from, to := netstates.Pick(s, netstates.Namespaces()...), netstates.Pick(s, netstates.Namespaces()...)
 			if tenants[from] == tenants[to] {
@@ -159,7 +185,7 @@ func TestReachabilityAgreesWithPoints(t *testing.T) {
 				return r.From.Tenant == tenants[from] && r.To.Tenant == tenants[to] &&
 					slices.Contains(r.FromNamespaces, from) && slices.Contains(r.ToNamespaces, to)
 			})
-			got := can(w, Traffic{From: Endpoint{Namespace: from, Labels: s.PodLabels()}, To: Endpoint{Namespace: to, Labels: s.PodLabels()}})
+			got := canReach(w, Traffic{From: Endpoint{Namespace: from, Labels: s.PodLabels()}, To: Endpoint{Namespace: to, Labels: s.PodLabels()}})
 			switch {
 			case got && i < 0:
 				t.Fatalf("seed %d: %s can reach %s, but isn't in %v", seed, from, to, matrixLines(m))
@@ -177,5 +203,48 @@ func TestReachabilityAgreesWithPoints(t *testing.T) {
 	t.Logf("%d pairs of pods that can't connect, %d of parties that all can, %d others", none, all, some)
 	if min(all, none, some) < 50 {
 		t.Error("the states are too tame to prove anything")
+	}
+}
+
+// TestReachabilityHasWitnesses: where a namespace is listed, some pod of it can reach some pod of the other party.
+func TestReachabilityHasWitnesses(t *testing.T) {
+	t.Parallel()
+	rows := 0
+	for seed := range uint64(40) {
+		w, _, m := randomWorld(netstates.New(seed))
+		for _, r := range m.Rows {
+			if r.From.Kind == PartyAddresses || r.To.Kind == PartyAddresses {
+				continue
+			}
+			rows++
+			for _, from := range r.FromNamespaces {
+				if !slices.ContainsFunc(r.ToNamespaces, func(to string) bool { return somePod(w, from, to) }) {
+					t.Fatalf("seed %d: no pod of %s can reach any of %v", seed, from, r)
+				}
+			}
+		}
+	}
+	if rows < 100 {
+		t.Errorf("%d rows: the states are too tame to prove anything", rows)
+	}
+}
+
+// TestReachabilityTooComplex: gaps between too many policies count as open.
+func TestReachabilityTooComplex(t *testing.T) {
+	t.Parallel()
+	live := map[string][]*networkingv1.NetworkPolicy{"shop-prod": {netpol("shop-prod", "deny", `{policyTypes: [Ingress, Egress]}`)}}
+	for i := range 30 {
+		live["shop-dev"] = append(live["shop-dev"], netpol("shop-dev", fmt.Sprintf("fence-%d", i),
+			fmt.Sprintf(`{podSelector: {matchLabels: {a%d: x, b%d: x, c%d: x}}, policyTypes: [Ingress, Egress]}`, i, i, i)))
+	}
+	live["bank-dev"], live["bank-prod"], live["wares-dev"] = live["shop-prod"], live["shop-prod"], live["shop-prod"]
+	want := []string{
+		"Tenantshop [shop-dev] -> Unowned [kube-system monitoring]: Some on all ports []",
+		"Tenantshop [shop-dev] -> Addresses []: Some on all ports [any address]",
+		"Unowned [kube-system monitoring] -> Tenantshop [shop-dev]: Some on all ports []",
+		"Addresses [] -> Tenantshop [shop-dev]: Some on all ports [any address]",
+	}
+	if diff := cmp.Diff(want, matrixLines(Reachability(netScene{}.directory(), live, []string{"shop"}))); diff != "" {
+		t.Errorf("matrix (-want +got):\n%s", diff)
 	}
 }

@@ -66,7 +66,7 @@ func (a *analysis) findings() []v1alpha1.IsolationFinding {
 		}
 		out = append(out, v1alpha1.IsolationFinding{
 			Type:      v1alpha1.FindingNetworkExposure,
-			Severity:  a.worst(e.parts, e.complex),
+			Severity:  a.worst(e.parts, e.tooComplex),
 			Object:    object,
 			Namespace: a.namespace,
 			Message:   a.sentence(e),
@@ -80,8 +80,8 @@ func (a *analysis) findings() []v1alpha1.IsolationFinding {
 	return out
 }
 
-func (a *analysis) worst(parts []part, complex bool) v1alpha1.Severity {
-	if complex {
+func (a *analysis) worst(parts []part, tooComplex bool) v1alpha1.Severity {
+	if tooComplex {
 		return v1alpha1.SeverityCritical
 	}
 	worst := v1alpha1.SeverityMedium

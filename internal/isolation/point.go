@@ -13,6 +13,7 @@
 package isolation
 
 import (
+	"maps"
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
@@ -135,9 +136,7 @@ func (r rule) allowsPeer(w World, namespace string, e *Endpoint) bool {
 // labels returns the labels of the namespace, with its name among them.
 func (w World) labels(namespace string) map[string]string {
 	out := map[string]string{}
-	for k, v := range w.Namespaces[namespace] {
-		out[k] = v
-	}
+	maps.Copy(out, w.Namespaces[namespace])
 	out[corev1.LabelMetadataName] = namespace
 	return out
 }

@@ -126,7 +126,7 @@ func numericSpan(from int32, end *int32) (span[port], bool) {
 	if end != nil {
 		to = *end
 	}
-	if from < 1 || to < from || to > int32(lastPort) {
+	if from < 1 || from > int32(lastPort) || to < from || to > int32(lastPort) {
 		return span[port]{}, false
 	}
 	return span[port]{port(from), port(to)}, true

@@ -215,6 +215,9 @@ func TestCapabilities(t *testing.T) {
 	if diff := cmp.Diff([]string{"do everything"}, accessPhrases(accessReachOf(rbacRules(t, "* * *", "get pods"), false))); diff != "" {
 		t.Errorf("everything (-want +got):\n%s", diff)
 	}
+	if got := accessPhrases(accessReachOf(rbacRules(t, "* * * named=x"), false)); slices.Contains(got, "do everything") {
+		t.Errorf("everything under a name: %v", got)
+	}
 }
 
 // A role as large as the API server takes it is judged in time that doesn't explode, and for the worst.

@@ -221,7 +221,7 @@ func (s valueSet) example() (string, bool) {
 func TestNetworkIsExact(t *testing.T) {
 	t.Parallel()
 	exposed, witnesses, clean := 0, 0, 0
-	for seed := range uint64(4000) {
+	for seed := range uint64(800) {
 		s := netstates.New(seed)
 		c := newNetCluster(s)
 		a := analyse(c.dir, c.in)
@@ -255,7 +255,7 @@ func TestNetworkIsExact(t *testing.T) {
 		}
 	}
 	t.Logf("%d exposed packets, %d witnesses, %d clean states", exposed, witnesses, clean)
-	if exposed < 1000 || witnesses < 1000 || clean < 10 {
+	if exposed < 3000 || witnesses < 10000 || clean < 10 {
 		t.Error("the states are too tame to prove anything")
 	}
 }

@@ -50,13 +50,13 @@ func (s coset[T]) intersect(o coset[T]) coset[T] {
 	case o.all():
 		return s
 	case s.except && o.except:
-		return coset[T]{items: merge(s.items, o.items, true, true, true), except: true}
+		return coset[T]{items: merge(s.items, o.items, keep{true, true, true}), except: true}
 	case s.except:
-		return coset[T]{items: merge(o.items, s.items, true, false, false)}
+		return coset[T]{items: merge(o.items, s.items, keep{true, false, false})}
 	case o.except:
-		return coset[T]{items: merge(s.items, o.items, true, false, false)}
+		return coset[T]{items: merge(s.items, o.items, keep{true, false, false})}
 	default:
-		return coset[T]{items: merge(s.items, o.items, false, true, false)}
+		return coset[T]{items: merge(s.items, o.items, keep{false, true, false})}
 	}
 }
 
@@ -70,43 +70,42 @@ func (s coset[T]) equal(o coset[T]) bool {
 	return s.except == o.except && slices.Equal(s.items, o.items)
 }
 
-// merge merges sorted lists, and keeps what is in the first only, in both, in the second only. What equals one of the
-// lists is that list.
-func merge[T cmp.Ordered](a, b []T, first, both, second bool) []T {
+// keep says what to keep of two sorted lists: what is in the first only, in both, in the second only.
+type keep [3]bool
+
+// merge merges sorted lists. What equals one of the lists is that list.
+func merge[T cmp.Ordered](a, b []T, k keep) []T {
 	switch {
-	case len(b) == 0 && first, len(a) > 0 && len(a) == len(b) && &a[0] == &b[0] && both:
+	case len(b) == 0 && k[0], k[1] && identical(a, b):
 		return a
-	case len(a) == 0 && second:
+	case len(a) == 0 && k[2]:
 		return b
 	}
 	var out []T
 	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0] < b[0]:
-			if first {
-				out = append(out, a[0])
-			}
+		order := cmp.Compare(a[0], b[0])
+		item := min(a[0], b[0])
+		if order <= 0 {
 			a = a[1:]
-		case b[0] < a[0]:
-			if second {
-				out = append(out, b[0])
-			}
+		}
+		if order >= 0 {
 			b = b[1:]
-		default:
-			if both {
-				out = append(out, a[0])
-			}
-			a, b = a[1:], b[1:]
+		}
+		if k[order+1] {
+			out = append(out, item)
 		}
 	}
-	if first {
+	if k[0] {
 		out = append(out, a...)
 	}
-	if second {
+	if k[2] {
 		out = append(out, b...)
 	}
 	return out
 }
+
+// identical says whether the lists are one, as they are where an index handed out both.
+func identical[T any](a, b []T) bool { return len(a) > 0 && len(a) == len(b) && &a[0] == &b[0] }
 
 // A point is a value with neighbours. Next and Prev are asked only where there is one.
 type point[T any] interface {

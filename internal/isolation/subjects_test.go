@@ -14,6 +14,7 @@ package isolation
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -132,10 +134,11 @@ func TestSubjectsForgetHowTheyCameAbout(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	final := map[string]func(*Subjects){}
 	var walked Subjects
-	for range 3000 {
+	opts := cmp.AllowUnexported(subjectEntry{}, subjectMembership{}, subjectKey{})
+	for step := range 3000 {
 		tenant := fmt.Sprintf("t%d", rng.IntN(6))
 		var members []v1alpha1.Member
-		for range rng.IntN(3) {
+		for range rng.IntN(5) {
 			members = append(members, rbacMember(t, "m", []string{"view", "edit", "x"}[rng.IntN(3)],
 				fmt.Sprintf("Group g%d", rng.IntN(5)), fmt.Sprintf("ServiceAccount n%d/s", rng.IntN(4))))
 		}
@@ -143,28 +146,25 @@ func TestSubjectsForgetHowTheyCameAbout(t *testing.T) {
 		for range rng.IntN(4) {
 			namespaces = append(namespaces, fmt.Sprintf("n%d", rng.IntN(6)))
 		}
-		if rng.IntN(5) == 0 {
+		put := func(s *Subjects) { s.Put(tenant, members, namespaces) }
+		if rng.IntN(5) > 0 {
+			put(&walked)
+			final[tenant] = put
+		} else {
 			walked.Delete(tenant)
 			delete(final, tenant)
+		}
+		if step%50 > 0 {
 			continue
 		}
-		put := func(s *Subjects) { s.Put(tenant, members, namespaces) }
-		put(&walked)
-		final[tenant] = put
-	}
-	var direct Subjects
-	for _, put := range final {
-		put(&direct)
-	}
-	opts := cmp.AllowUnexported(subjectEntry{}, subjectMembership{}, subjectKey{})
-	if diff := cmp.Diff(direct.members, walked.members, opts); diff != "" {
-		t.Errorf("members (-direct +walked):\n%s", diff)
-	}
-	if diff := cmp.Diff(direct.holders, walked.holders); diff != "" {
-		t.Errorf("holders (-direct +walked):\n%s", diff)
-	}
-	if diff := cmp.Diff(direct.tenants, walked.tenants, opts); diff != "" {
-		t.Errorf("tenants (-direct +walked):\n%s", diff)
+		var direct Subjects
+		for _, tenant := range slices.Sorted(maps.Keys(final)) {
+			final[tenant](&direct)
+		}
+		if diff := cmp.Diff([]any{direct.members, direct.holders, direct.tenants},
+			[]any{walked.members, walked.holders, walked.tenants}, opts, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("step %d (-direct +walked):\n%s", step, diff)
+		}
 	}
 }
 

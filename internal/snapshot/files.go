@@ -73,7 +73,7 @@ func Read(scheme *runtime.Scheme, kinds []schema.GroupVersionKind, stdin io.Read
 	for _, name := range names {
 		if name == "-" {
 			if err := d.read(stdin); err != nil {
-				return nil, fmt.Errorf("reading -: %w", err)
+				return nil, fmt.Errorf("standard input: %w", err)
 			}
 			continue
 		}
@@ -130,7 +130,7 @@ func (d *decoder) file(name string) error {
 	}
 	defer file.Close() //nolint:errcheck // read only
 	if err := d.read(file); err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

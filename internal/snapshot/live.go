@@ -108,17 +108,17 @@ func optional(gvk schema.GroupVersionKind) bool {
 func explain(gvk schema.GroupVersionKind, err error) error {
 	switch {
 	case gvk.Group == v1alpha1.GroupVersion.Group && meta.IsNoMatchError(err):
-		return fmt.Errorf("the cluster has no %ss: Bulkhead isn't installed there (config/crd), or this isn't the cluster "+
+		return fmt.Errorf("the cluster has no kind %s: Bulkhead isn't installed there (config/crd), or this isn't the cluster "+
 			"that you mean (see --context): %w", gvk.Kind, err)
 	case gvk == endpointSliceKind && apierrors.IsForbidden(err):
 		return fmt.Errorf("the API server's addresses can't be read: ask for the right to list EndpointSlices in namespace default, "+
 			"or set --api-server-addresses: %w", err)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("%ss can't be read: ask for the right to list them in the whole cluster (docs/cli.md has the ClusterRole): %w", gvk.Kind, err)
+		return fmt.Errorf("objects of kind %s can't be read: ask for the right to list them in the whole cluster (docs/cli.md has the ClusterRole): %w", gvk.Kind, err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the cluster doesn't know you: log in again, or choose another --context: %w", err)
 	default:
-		return fmt.Errorf("reading %ss: %w", gvk.Kind, err)
+		return fmt.Errorf("reading objects of kind %s: %w", gvk.Kind, err)
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 	rulesAPIGroup  = ".spec.members[].subjects[]: must be rbac.authorization.k8s.io for a User or Group, and unset for a ServiceAccount"
 	rulesSubject   = ".spec.members[].subjects[]: must not be empty"
 
+	rulesIgnore = ".spec.drift.ignore[]: carries security"
+
 	rulesOpening = ".network.allow[].name: is taken: an opening must not be named boundary, dns, api-server or ingress"
 	rulesPeer    = ".network.allow[].peers[]: must say exactly one of tenant, namespaces and cidr"
 	rulesPods    = ".network.allow[].peers[]: must be set beside namespaces only"
@@ -102,6 +104,16 @@ var tenantRefusals = map[string]refusal{
 		spec: `namespaces: [{name: a, annotations: {team: a, scheduler.alpha.kubernetes.io/node-selector: x}}]`,
 		rule: rulesAnnot, at: "spec.namespaces[0].annotations",
 		want: `must not have the guarded key scheduler.alpha.kubernetes.io/node-selector: `,
+	},
+	"a rule that ignores what carries security": {
+		spec: `drift: {ignore: [{kind: RoleBinding, path: subjects, reason: r, notAfter: "2030-01-01T00:00:00Z"}]}`,
+		rule: rulesIgnore, at: "spec.drift.ignore[0]",
+		want: `must set securityPaths: Ignore, because subjects of RoleBinding carries security`,
+	},
+	"a rule that says that it doesn't": {
+		spec: `drift: {ignore: [{kind: NetworkPolicy, path: spec, reason: r, notAfter: "2030-01-01T00:00:00Z", securityPaths: Refuse}]}`,
+		rule: rulesIgnore, at: "spec.drift.ignore[0]",
+		want: `must set securityPaths: Ignore, because spec of NetworkPolicy carries security`,
 	},
 	"both roles": {
 		spec: `members: [{name: m, role: View, clusterRoleName: x, subjects: [{kind: User, name: jane}]}]`,
@@ -339,6 +351,9 @@ var tenantsAccepted = map[string]string{
 	"role":                          `members: [{name: a, role: Edit, subjects: [{kind: User, name: a, apiGroup: rbac.authorization.k8s.io}]}]`,
 	"cluster role":                  `members: [{name: a, clusterRoleName: "system:aggregate-to-view", subjects: [{kind: Group, name: "system:authenticated"}]}]`,
 	"service account":               `members: [{name: a, role: View, subjects: [{kind: ServiceAccount, name: a, namespace: b}, {kind: ServiceAccount, apiGroup: "", name: b, namespace: b}]}]`,
+	"ignoring what carries none":    `drift: {ignore: [{kind: ResourceQuota, path: spec.hard, reason: r, notAfter: "2030-01-01T00:00:00Z"}, {kind: NetworkPolicy, path: "metadata.labels[x]", reason: r, notAfter: "2030-01-01T00:00:00Z"}]}`,
+	"ignoring what carries some":    `drift: {ignore: [{kind: NetworkPolicy, path: spec.egress, reason: r, notAfter: "2030-01-01T00:00:00Z", securityPaths: Ignore}]}`,
+	"a pause":                       `drift: {mode: Enforce, observeUntil: "2030-01-01T00:00:00Z"}`,
 	"longest names":                 `namespaces: [{name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}]`,
 }
 

@@ -73,11 +73,15 @@ func resource(t *testing.T, object *unstructured.Unstructured) dynamic.ResourceI
 	if startErr != nil {
 		t.Fatalf("The control plane didn't start: %v", startErr)
 	}
-	plural := map[string]string{"Tenant": "tenants", "TenantClass": "tenantclasses"}[object.GetKind()]
+	plural := map[string]string{"Tenant": "tenants", "TenantClass": "tenantclasses", "DriftReport": "driftreports"}[object.GetKind()]
 	if plural == "" {
 		t.Fatalf("Unknown kind %q", object.GetKind())
 	}
-	return api.Resource(v1alpha1.GroupVersion.WithResource(plural))
+	all := api.Resource(v1alpha1.GroupVersion.WithResource(plural))
+	if namespace := object.GetNamespace(); namespace != "" {
+		return all.Namespace(namespace)
+	}
+	return all
 }
 
 var (
@@ -152,6 +156,9 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 // everyField is an object of a kind with every field of its schema.
 func everyField(t *testing.T, kind string) *unstructured.Unstructured {
 	t.Helper()
+	if kind == "DriftReport" {
+		return object(t, read(t, "driftreport.yaml"))
+	}
 	head := "apiVersion: " + v1alpha1.GroupVersion.String() + "\nkind: " + kind + "\n"
 	policy := object(t, head+read(t, "policy.yaml")).Object
 	delete(policy, "apiVersion")

@@ -95,6 +95,18 @@ var _ = Describe("a drift report", func() {
 		Eventually(reportOf).WithContext(ctx).WithArguments("rewritten").Should(gstruct.PointTo(HaveField("Items", HaveLen(len(before.Items)))))
 	})
 
+	It("goes with its tenant, though the namespace stays", func(ctx SpecContext) {
+		tenant := someTenant("outlived").Obj()
+		provision(ctx, tenant)
+		interfere(ctx, world.Admin, "kubectl-edit", quotaIn("outlived"), func(q *corev1.ResourceQuota) {
+			q.Spec.Hard[corev1.ResourcePods] = resource.MustParse("99")
+		})
+		Eventually(reportOf).WithContext(ctx).WithArguments("outlived").ShouldNot(BeNil())
+		Expect(world.Admin.Delete(ctx, tenant)).To(Succeed())
+		Eventually(reportOf).WithContext(ctx).WithArguments("outlived").Should(BeNil())
+		Expect(gone(ctx, namespaceNamed("outlived"))).To(BeFalse())
+	})
+
 	It("shows no values but those that are known to be harmless", func(ctx SpecContext) {
 		tenant := someTenant("discreet").Obj()
 		tenant.Spec.Namespaces[0].Annotations = map[string]v1alpha1.AnnotationValue{"example.com/note": "from the spec"}

@@ -26,31 +26,20 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	. "github.com/bulkhead-dev/bulkhead/test/testkit/builders"
+	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
 
-// pretender is the user agent of requests that a spec makes with the operator's token.
-const pretender = "bulkhead-privilege-test"
-
-// passedOn are rights of which no request tells: Kubernetes lets nobody grant what he doesn't have himself, or may
-// bind, so the operator must hold what its members get.
-var passedOn = []string{
-	"bind clusterroles.rbac.authorization.k8s.io",
-	"get namespaces",
-	"get tenants.tenancy.bulkhead.dev",
-}
-
 var _ = Describe("the operator's rights", Ordered, ContinueOnFailure, func() {
-	var seen []request
+	var seen []env.Request
 
 	BeforeAll(func(ctx SpecContext) {
 		By("running without lists that are streamed, which an older API server doesn't have")
 		old := startOperator("KUBE_FEATURE_WatchListClient=false")
-		Eventually(func(ctx context.Context) []string { return unused(ctx, requests()) }).WithContext(ctx).
+		Eventually(func(ctx context.Context) []string { return unused(grantedHere(ctx), used(requests())) }).WithContext(ctx).
 			ShouldNot(ContainElement(HavePrefix("list ")))
 		Expect(old.Stop(grace)).To(Succeed())
 		operator := startOperator()
@@ -62,7 +51,7 @@ var _ = Describe("the operator's rights", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("are all used", func(ctx SpecContext) {
-		Expect(unused(ctx, seen)).To(ConsistOf(passedOn))
+		Expect(unused(grantedHere(ctx), used(seen))).To(ConsistOf(passedOn))
 	})
 
 	It("are enough: nothing is refused but what a Tenant asks for in vain", func() {
@@ -70,7 +59,7 @@ var _ = Describe("the operator's rights", Ordered, ContinueOnFailure, func() {
 		var inVain int
 		for _, r := range seen {
 			switch {
-			case r.ResponseStatus.Code != http.StatusForbidden:
+			case !r.Refused():
 			case r.ObjectRef.Resource == "rolebindings" && r.ObjectRef.Name == "bulkhead-overreaching":
 				inVain++
 			default:
@@ -82,9 +71,7 @@ var _ = Describe("the operator's rights", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("don't reach Secrets, in any namespace", func(ctx SpecContext) {
-		cfg := rest.CopyConfig(world.Operator)
-		cfg.UserAgent = pretender
-		operator, err := kubernetes.NewForConfig(cfg)
+		operator, err := kubernetes.NewForConfig(world.Operator)
 		Expect(err).NotTo(HaveOccurred())
 		namespaces := &corev1.NamespaceList{}
 		Expect(world.Admin.List(ctx, namespaces)).To(Succeed())
@@ -148,6 +135,11 @@ func exercise(ctx context.Context) {
 	Expect(world.Admin.Create(ctx, MakeTenant("overreaching").
 		Namespaces("rights-overreaching").MemberOf("overreaching", "cluster-admin", User("mallory")).Obj())).To(Succeed())
 	awaitCondition(ctx, "overreaching", v1alpha1.ConditionAccessReady, metav1.ConditionFalse)
+
+	By("finding a report of nobody's")
+	report := &v1alpha1.DriftReport{ObjectMeta: inKept("nobody")}
+	Expect(world.Admin.Create(ctx, report)).To(Succeed())
+	awaitGone(ctx, report)
 
 	By("asking for less")
 	base := tenant.DeepCopy()

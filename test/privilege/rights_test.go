@@ -13,57 +13,63 @@
 package privilege
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"os"
 	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
 
-// right is one verb on one resource, in one namespace or (if it is empty) in all of them.
-type right struct{ verb, group, resource, namespace string }
-
-func (r right) String() string {
-	text := r.verb + " " + r.resource
-	if r.group != "" {
-		text += "." + r.group
-	}
-	if r.namespace != "" {
-		text += " in " + r.namespace
-	}
-	return text
+// passedOn are rights of which no request tells: Kubernetes lets nobody grant what he doesn't have himself, or may
+// bind, so the operator must hold what its members get.
+var passedOn = []string{
+	"bind clusterroles.rbac.authorization.k8s.io",
+	"get namespaces",
+	"get tenants.tenancy.bulkhead.dev",
 }
 
-// granted are the rights that the cluster's roles give to the operator's ServiceAccount by name, each once.
-func granted(ctx context.Context) []right {
-	GinkgoHelper()
-	var rights []right
-	clusterBindings := &rbacv1.ClusterRoleBindingList{}
-	Expect(world.Admin.List(ctx, clusterBindings)).To(Succeed())
-	for _, binding := range clusterBindings.Items {
-		if bindsOperator(binding.Subjects) {
-			rights = append(rights, expand(rulesOf(ctx, binding.RoleRef, ""), "")...)
-		}
+// rbac are roles and bindings of both scopes. What is cluster-scoped has no namespace.
+type rbac struct {
+	roles    map[string]rbacv1.Role
+	bindings []rbacv1.RoleBinding
+}
+
+func roleKey(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
+
+func (r *rbac) addRole(kind string, meta metav1.ObjectMeta, rules []rbacv1.PolicyRule) {
+	if r.roles == nil {
+		r.roles = map[string]rbacv1.Role{}
 	}
-	bindings := &rbacv1.RoleBindingList{}
-	Expect(world.Admin.List(ctx, bindings)).To(Succeed())
-	for _, binding := range bindings.Items {
-		if bindsOperator(binding.Subjects) {
-			rights = append(rights, expand(rulesOf(ctx, binding.RoleRef, binding.Namespace), binding.Namespace)...)
+	r.roles[roleKey(kind, meta.Namespace, meta.Name)] = rbacv1.Role{ObjectMeta: meta, Rules: rules}
+}
+
+// granted are the rights that the operator's ServiceAccount is given by name, each once and sorted.
+func (r *rbac) granted() ([]env.Right, error) {
+	var rights []env.Right
+	for i := range r.bindings {
+		binding := &r.bindings[i]
+		if !bindsOperator(binding.Subjects) {
+			continue
 		}
+		namespace := ""
+		if binding.RoleRef.Kind == "Role" {
+			namespace = binding.Namespace
+		}
+		role, found := r.roles[roleKey(binding.RoleRef.Kind, namespace, binding.RoleRef.Name)]
+		if !found {
+			return nil, fmt.Errorf("binding %s/%s: there is no %s %s", binding.Namespace, binding.Name, binding.RoleRef.Kind, binding.RoleRef.Name)
+		}
+		rights = append(rights, expand(role.Rules, binding.Namespace)...)
 	}
-	slices.SortFunc(rights, func(a, b right) int { return strings.Compare(a.String(), b.String()) })
-	return slices.Compact(rights)
+	slices.SortFunc(rights, func(a, b env.Right) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(rights), nil
 }
 
 func bindsOperator(subjects []rbacv1.Subject) bool {
@@ -72,104 +78,81 @@ func bindsOperator(subjects []rbacv1.Subject) bool {
 	})
 }
 
-func rulesOf(ctx context.Context, ref rbacv1.RoleRef, namespace string) []rbacv1.PolicyRule {
-	GinkgoHelper()
-	if ref.Kind == "Role" {
-		role := &rbacv1.Role{}
-		Expect(world.Admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, role)).To(Succeed())
-		return role.Rules
-	}
-	role := &rbacv1.ClusterRole{}
-	Expect(world.Admin.Get(ctx, client.ObjectKey{Name: ref.Name}, role)).To(Succeed())
-	return role.Rules
-}
-
-func expand(rules []rbacv1.PolicyRule, namespace string) []right {
-	var rights []right
+func expand(rules []rbacv1.PolicyRule, namespace string) []env.Right {
+	var rights []env.Right
 	for _, rule := range rules {
 		for _, verb := range rule.Verbs {
 			for _, group := range rule.APIGroups {
 				for _, resource := range rule.Resources {
-					rights = append(rights, right{verb, group, resource, namespace})
+					rights = append(rights, env.Right{Verb: verb, Group: group, Resource: resource, Namespace: namespace})
 				}
 			}
 			for _, url := range rule.NonResourceURLs {
-				rights = append(rights, right{verb, "", url, namespace})
+				rights = append(rights, env.Right{Verb: verb, Resource: url, Namespace: namespace})
 			}
 		}
 	}
 	return rights
 }
 
-// request is what the audit log says of a request.
-type request struct {
-	Verb      string
-	UserAgent string
-	User      struct{ Username string }
-	ObjectRef struct{ APIGroup, Resource, Subresource, Namespace, Name string }
-
-	ResponseStatus struct{ Code int }
-}
-
-func (r request) String() string {
-	return fmt.Sprintf("%s %s/%s/%s %s/%s: %d", r.Verb, r.ObjectRef.APIGroup, r.ObjectRef.Resource, r.ObjectRef.Subresource,
-		r.ObjectRef.Namespace, r.ObjectRef.Name, r.ResponseStatus.Code)
-}
-
-// requests are the operator's requests so far, without those that specs make in its name.
-func requests() []request {
-	GinkgoHelper()
-	file, err := os.Open(world.AuditLog())
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { _ = file.Close() }()
-	var found []request
-	lines := bufio.NewReader(file)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil {
-			return found // the last line may be half written
-		}
-		var r request
-		Expect(json.Unmarshal(line, &r)).To(Succeed())
-		if r.User.Username == operatorUser && r.UserAgent != pretender {
-			found = append(found, r)
-		}
-	}
-}
-
-// used are the rights that requests made use of. Server-side apply that creates an object needs, and is, both
-// "patch" and "create": https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go
-func used(requests []request) map[right]bool {
-	rights := map[right]bool{}
-	for _, r := range requests {
-		if r.ResponseStatus.Code == http.StatusForbidden {
-			continue
-		}
-		resource := r.ObjectRef.Resource
-		if r.ObjectRef.Subresource != "" {
-			resource += "/" + r.ObjectRef.Subresource
-		}
-		verbs := []string{r.Verb}
-		if r.Verb == "patch" && r.ResponseStatus.Code == http.StatusCreated {
-			verbs = append(verbs, "create")
-		}
-		for _, verb := range verbs {
-			rights[right{verb, r.ObjectRef.APIGroup, resource, ""}] = true
-			rights[right{verb, r.ObjectRef.APIGroup, resource, r.ObjectRef.Namespace}] = true
-		}
-	}
-	return rights
-}
-
-// unused are the rights that are granted and that no request made use of.
-func unused(ctx context.Context, requests []request) []string {
-	GinkgoHelper()
-	uses := used(requests)
+// unused names the rights that are granted and of which no use was made.
+func unused(granted []env.Right, uses map[env.Right]bool) []string {
 	var rest []string
-	for _, right := range granted(ctx) {
-		if !uses[right] {
+	for _, right := range granted {
+		made := false
+		for use := range uses {
+			made = made || right.Allows(use)
+		}
+		if !made {
 			rest = append(rest, right.String())
 		}
 	}
 	return rest
+}
+
+// grantedHere are the rights that the cluster's roles give to the operator.
+func grantedHere(ctx context.Context) []env.Right {
+	GinkgoHelper()
+	found := &rbac{}
+	clusterRoles, clusterBindings := &rbacv1.ClusterRoleList{}, &rbacv1.ClusterRoleBindingList{}
+	roles, bindings := &rbacv1.RoleList{}, &rbacv1.RoleBindingList{}
+	Expect(world.Admin.List(ctx, clusterRoles)).To(Succeed())
+	Expect(world.Admin.List(ctx, clusterBindings)).To(Succeed())
+	Expect(world.Admin.List(ctx, roles)).To(Succeed())
+	Expect(world.Admin.List(ctx, bindings)).To(Succeed())
+	for i := range clusterRoles.Items {
+		found.addRole("ClusterRole", clusterRoles.Items[i].ObjectMeta, clusterRoles.Items[i].Rules)
+	}
+	for i := range roles.Items {
+		found.addRole("Role", roles.Items[i].ObjectMeta, roles.Items[i].Rules)
+	}
+	for _, b := range clusterBindings.Items {
+		found.bindings = append(found.bindings, rbacv1.RoleBinding{ObjectMeta: b.ObjectMeta, Subjects: b.Subjects, RoleRef: b.RoleRef})
+	}
+	found.bindings = append(found.bindings, bindings.Items...)
+	granted, err := found.granted()
+	Expect(err).NotTo(HaveOccurred())
+	return granted
+}
+
+// requests are the operator's requests so far.
+func requests() []env.Request {
+	GinkgoHelper()
+	var found []env.Request
+	Expect(world.Requests(func(r *env.Request) { found = append(found, *r) })).To(Succeed())
+	return found
+}
+
+// used are the rights of which requests made use.
+func used(requests []env.Request) map[env.Right]bool {
+	rights := map[env.Right]bool{}
+	for _, r := range requests {
+		if r.Refused() {
+			continue
+		}
+		for _, right := range r.Rights() {
+			rights[right] = true
+		}
+	}
+	return rights
 }

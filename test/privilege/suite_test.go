@@ -25,7 +25,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane/child"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
@@ -38,8 +37,6 @@ const (
 	often = 100 * time.Millisecond
 	// grace is how long the operator has to end.
 	grace = 30 * time.Second
-	// operatorUser is who the operator is to the API server.
-	operatorUser = "system:serviceaccount:" + v1alpha1.DefaultOperatorNamespace + ":bulkhead"
 )
 
 var (

@@ -19,20 +19,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
@@ -48,20 +45,34 @@ type Env struct {
 	Scheme *runtime.Scheme
 	// Admin is a client of the cluster admin, without a cache.
 	Admin client.WithWatch
-	// Operator is the operator's own configuration: its ServiceAccount's token.
+	// Operator is the operator's own configuration: its ServiceAccount's token. Its user agent is SpecAgent, by which
+	// the audit log tells those who use it from the operator itself.
 	Operator *rest.Config
 	// Facts are the operator's settings; change them before StartOperator.
 	Facts facts.Options
+
+	rightsDir string
+	stop      sync.Once
+	stopErr   error
+
+	mu       sync.Mutex
+	restarts []span
 }
 
-// Start starts a control plane and installs config/run: namespace, CRDs and RBAC.
+// Start starts a control plane and installs config/run: namespace, CRDs and RBAC. With RightsVariable set it has an
+// audit log, whatever opts say.
 func Start(ctx context.Context, opts controlplane.Options) (*Env, error) {
 	quiet.Do(func() { ctrllog.SetLogger(logger(os.Getenv("BULKHEAD_TEST_LOG"))) })
+	dir, err := rightsDir()
+	if err != nil {
+		return nil, err
+	}
+	opts.Audit = opts.Audit || dir != ""
 	cp, err := controlplane.Start(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	e := &Env{ControlPlane: cp, Facts: facts.Options{
+	e := &Env{ControlPlane: cp, rightsDir: dir, Facts: facts.Options{
 		DNS: feature.DNS{
 			Namespace: "kube-system", PodLabels: map[string]string{"k8s-app": "kube-dns"}, Ports: []int32{53},
 		},
@@ -95,6 +106,7 @@ func (e *Env) install(ctx context.Context) error {
 	if e.Operator, err = e.ServiceAccountConfig(ctx, v1alpha1.DefaultOperatorNamespace, "bulkhead"); err != nil {
 		return fmt.Errorf("making the operator's token: %w", err)
 	}
+	e.Operator.UserAgent = SpecAgent
 	return nil
 }
 
@@ -117,6 +129,7 @@ type RunningOperator struct {
 // configuration (to count requests, say).
 func (e *Env) StartOperator(wrap ...func(*rest.Config)) (*RunningOperator, error) {
 	cfg := rest.CopyConfig(e.Operator)
+	cfg.UserAgent = "" // the operator's own
 	for _, w := range wrap {
 		w(cfg)
 	}
@@ -152,20 +165,6 @@ func (o *RunningOperator) Stop() error {
 func (o *RunningOperator) Done() <-chan struct{} { return o.done }
 
 var quiet sync.Once
-
-// logger logs to the file that BULKHEAD_TEST_LOG names, and nowhere if it is unset: assertions say what is wrong,
-// and the operator's log of a deliberate fault is only noise.
-func logger(path string) logr.Logger {
-	if path == "" {
-		return logr.Discard()
-	}
-	var out io.Writer
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		out = os.Stderr
-	}
-	return zap.New(zap.WriteTo(out), zap.UseDevMode(true))
-}
 
 // Root is the root of the project: the nearest directory, from the working directory upwards, with a PROJECT file.
 func Root() (string, error) {

@@ -1,0 +1,354 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package privilege
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
+)
+
+// wholeVariable says that every test has run, and has written to the directory of env.RightsVariable.
+const wholeVariable = "BULKHEAD_RIGHTS_WHOLE"
+
+// refusal is a request, or many, that the API server refuses in a test, and is meant to.
+type refusal struct {
+	// suite is where; "" is anywhere.
+	suite string
+	// what was refused ("patch tenants.tenancy.bulkhead.dev"), and name the name of the object; "" is anything.
+	what, name string
+	// says is a part of the answer.
+	says string
+	// restarting is whether it happens because the API server is being restarted.
+	restarting bool
+	// sometimes says that it needn't happen each time.
+	sometimes bool
+	// why it is meant to happen.
+	why string
+}
+
+const (
+	bindings = "patch rolebindings.rbac.authorization.k8s.io"
+	beyond   = "is attempting to grant RBAC permissions not currently held"
+)
+
+// deliberate are all refusals that are meant to happen.
+var deliberate = []refusal{
+	{
+		suite: "test/privilege", what: bindings, name: "bulkhead-overreaching", says: beyond,
+		why: "a Tenant asks for cluster-admin, which config/rbac/bindable_roles.yaml doesn't list",
+	},
+	{
+		suite: "test/lifecycle", what: bindings, name: "bulkhead-unbound-root", says: beyond,
+		why: "a Tenant asks for cluster-admin, and its other members must get their access nevertheless",
+	},
+	{
+		suite: "test/lifecycle", what: bindings, name: "bulkhead-lease-refused-root", says: beyond,
+		why: "a Tenant asks for cluster-admin, and another member's lease must end on time nevertheless",
+	},
+	{
+		suite: "test/lifecycle", what: bindings, name: "bulkhead-root", says: beyond, sometimes: true,
+		why: "the example bad/cluster-admin.yaml, where the shared examples are there",
+	},
+	{
+		suite: "test/integration", what: "patch clusterroles.rbac.authorization.k8s.io", name: "bulkhead:tenant:aggregated",
+		says: beyond, sometimes: true,
+		why: "without the aggregation rule, the role would keep rules that were gathered meanwhile: it is made anew instead",
+	},
+	{
+		says: " cannot ", restarting: true, sometimes: true,
+		why: "an API server that was restarted refuses everybody until it has loaded its roles",
+	},
+	{
+		says: "because it is being terminated", sometimes: true,
+		why: "nothing can be made in a namespace that someone deletes at this moment, whatever one's rights",
+	},
+}
+
+func (r refusal) is(suite string, use env.Use) bool {
+	use.Namespace = ""
+	return (r.suite == "" || r.suite == suite) && (r.what == "" || r.what == use.Right.String()) &&
+		(r.name == "" || r.name == use.Name) && strings.Contains(use.Message, r.says) && r.restarting == use.Restarting
+}
+
+// everybodys are the paths that everybody may read who has a token (ClusterRole system:discovery). A star stands for
+// any rest.
+var everybodys = []string{"/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version"}
+
+// TestWholeSuite compares what config/rbac grants to the operator with what it did in all tests together. They must
+// have run before it: "make test" sees to that.
+func TestWholeSuite(t *testing.T) {
+	dir := os.Getenv(env.RightsVariable)
+	if os.Getenv(wholeVariable) == "" {
+		t.Skipf("%s is not set: this compares what all other tests have written, see the target test of the Makefile", wholeVariable)
+	}
+	all, err := env.ReadUses(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := env.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	granted := shipped(t, filepath.Join(root, "config", "rbac"))
+	if len(granted) == 0 || len(all) == 0 {
+		t.Fatalf("there are %d rights granted by config/rbac and %d files in %s=%q", len(granted), len(all), env.RightsVariable, dir)
+	}
+	for _, problem := range problems(granted, suites(t, root), all) {
+		t.Error(problem)
+	}
+	t.Logf("%d rights granted, compared with %d worlds' uses", len(granted), len(all))
+}
+
+// problems says in what the rights that are granted and the uses differ, sorted.
+func problems(granted []env.Right, suites []string, all []env.Uses) []string {
+	var found []string
+	wrote := map[string]bool{}
+	succeeded := map[env.Right]bool{}
+	meant := map[refusal]bool{}
+	for _, uses := range all {
+		wrote[uses.Suite] = true
+		for _, use := range uses.Uses {
+			switch use.Code {
+			case "403":
+				i := slices.IndexFunc(deliberate, func(r refusal) bool { return r.is(uses.Suite, use) })
+				if i < 0 {
+					message, _, _ := strings.Cut(use.Message, "\n")
+					found = append(found, fmt.Sprintf("%s: refused: %s %s: %s", uses.Suite, use.Right, use.Name, message))
+					continue
+				}
+				meant[deliberate[i]] = true
+			case "2xx":
+				succeeded[use.Right] = true
+				fallthrough
+			default:
+				if !allowed(granted, use.Right) {
+					found = append(found, fmt.Sprintf("%s: used, but not granted to the operator by name: %s", uses.Suite, use.Right))
+				}
+			}
+		}
+	}
+	for _, suite := range suites {
+		if !wrote[suite] {
+			found = append(found, suite+": started a world, but wrote nothing: this isn't the whole suite")
+		}
+	}
+	for _, r := range deliberate {
+		if !r.sometimes && !meant[r] {
+			found = append(found, fmt.Sprintf("%s: meant to be refused, but wasn't: %s %s: %s", r.suite, r.what, r.name, r.why))
+		}
+	}
+	rest := unused(granted, succeeded)
+	for _, right := range rest {
+		if !slices.Contains(passedOn, right) {
+			found = append(found, "granted, but never used with success: "+right)
+		}
+	}
+	for _, right := range passedOn {
+		if !slices.Contains(rest, right) {
+			found = append(found, "said to be granted only in order to be passed on, but used, or not granted: "+right)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func allowed(granted []env.Right, right env.Right) bool {
+	if slices.ContainsFunc(granted, func(g env.Right) bool { return g.Allows(right) }) {
+		return true
+	}
+	return right.Verb == "get" && slices.ContainsFunc(everybodys, func(path string) bool {
+		prefix, open := strings.CutSuffix(path, "*")
+		return right.Resource == path || open && strings.HasPrefix(right.Resource, prefix)
+	})
+}
+
+// shipped are the rights that the files of a directory give to the operator.
+func shipped(t *testing.T, dir string) []env.Right {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := &rbac{}
+	for _, file := range files {
+		if filepath.Base(file) == "kustomization.yaml" {
+			continue
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for document := range bytes.SplitSeq(content, []byte("\n---\n")) {
+			object, _, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			switch o := object.(type) {
+			case *rbacv1.ClusterRole:
+				found.addRole("ClusterRole", o.ObjectMeta, o.Rules)
+			case *rbacv1.Role:
+				found.addRole("Role", o.ObjectMeta, o.Rules)
+			case *rbacv1.ClusterRoleBinding:
+				found.bindings = append(found.bindings, rbacv1.RoleBinding{ObjectMeta: o.ObjectMeta, Subjects: o.Subjects, RoleRef: o.RoleRef})
+			case *rbacv1.RoleBinding:
+				found.bindings = append(found.bindings, *o)
+			}
+		}
+	}
+	granted, err := found.granted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return granted
+}
+
+// suites are the directories of this module whose tests start a world.
+func suites(t *testing.T, root string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			_, err := os.Stat(filepath.Join(path, "go.mod"))
+			if strings.HasPrefix(entry.Name(), ".") || err == nil && path != root {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		// Put together, so that this file isn't among them because of this line.
+		if bytes.Contains(content, []byte("env."+"Start(")) {
+			dir, err := filepath.Rel(root, filepath.Dir(path))
+			found = append(found, filepath.ToSlash(dir))
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// TestProblems shows that the comparison can fail.
+func TestProblems(t *testing.T) {
+	right := func(verb, resource, namespace string) env.Right {
+		return env.Right{Verb: verb, Resource: resource, Namespace: namespace}
+	}
+	done := func(right env.Right) env.Use { return env.Use{Right: right, Code: "2xx"} }
+	refused := func(name, message string, restarting bool) env.Use {
+		binding := env.Right{Verb: "patch", Group: rbacv1.GroupName, Resource: "rolebindings", Namespace: env.Elsewhere}
+		return env.Use{Right: binding, Code: "403", Name: name, Message: message, Restarting: restarting}
+	}
+	passed := []env.Right{
+		{Verb: "bind", Group: rbacv1.GroupName, Resource: "clusterroles"},
+		right("get", "namespaces", ""),
+		{Verb: "get", Group: "tenancy.bulkhead.dev", Resource: "tenants"},
+	}
+	// All is as it should be, but for what a case adds.
+	granted := append(slices.Clone(passed), right("list", "namespaces", ""), right("watch", "endpointslices", "default"))
+	privilege := env.Uses{Suite: "test/privilege", Uses: []env.Use{
+		done(right("list", "namespaces", "")), done(right("watch", "endpointslices", "default")),
+		done(right("get", "/apis/apps/v1", "")), refused("bulkhead-overreaching", beyond, false),
+	}}
+	lifecycle := env.Uses{Suite: "test/lifecycle", Uses: []env.Use{
+		refused("bulkhead-unbound-root", beyond, false), refused("bulkhead-lease-refused-root", beyond, false),
+		refused("any", "User x cannot patch", true), refused("any", "because it is being terminated", false),
+	}}
+	tests := map[string]struct {
+		granted []env.Right
+		uses    []env.Use
+		suites  []string
+		want    []string
+	}{
+		"nothing": {},
+		"unused": {
+			granted: []env.Right{right("delete", "namespaces", "")},
+			want:    []string{"granted, but never used with success: delete namespaces"},
+		},
+		"used in vain": {
+			granted: []env.Right{right("delete", "namespaces", "")},
+			uses:    []env.Use{{Right: right("delete", "namespaces", env.Elsewhere), Code: "4xx"}},
+			want:    []string{"granted, but never used with success: delete namespaces"},
+		},
+		"used in one namespace": {
+			granted: []env.Right{right("delete", "namespaces", "")},
+			uses:    []env.Use{done(right("delete", "namespaces", env.Elsewhere))},
+		},
+		"used elsewhere than granted": {
+			granted: []env.Right{right("get", "leases", "bulkhead-system")},
+			uses:    []env.Use{done(right("get", "leases", "kube-system"))},
+			want: []string{
+				"granted, but never used with success: get leases in bulkhead-system",
+				"test/kstatus: used, but not granted to the operator by name: get leases in kube-system",
+			},
+		},
+		"not granted": {
+			uses: []env.Use{done(right("list", "secrets", "")), done(right("get", "/metrics", ""))},
+			want: []string{
+				"test/kstatus: used, but not granted to the operator by name: get /metrics",
+				"test/kstatus: used, but not granted to the operator by name: list secrets",
+			},
+		},
+		"no longer only passed on": {
+			uses: []env.Use{done(right("get", "namespaces", env.Elsewhere))},
+			want: []string{"said to be granted only in order to be passed on, but used, or not granted: get namespaces"},
+		},
+		"refused": {
+			uses: []env.Use{refused("bulkhead-overreaching", beyond, false), refused("any", "User x cannot patch", false)},
+			want: []string{
+				"test/kstatus: refused: patch rolebindings.rbac.authorization.k8s.io in * any: User x cannot patch",
+				"test/kstatus: refused: patch rolebindings.rbac.authorization.k8s.io in * bulkhead-overreaching: " + beyond,
+			},
+		},
+		"incomplete": {
+			suites: []string{"test/faults"},
+			want:   []string{"test/faults: started a world, but wrote nothing: this isn't the whole suite"},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			all := []env.Uses{privilege, lifecycle, {Suite: "test/kstatus", Uses: tc.uses}}
+			suites := append([]string{"test/lifecycle", "test/privilege"}, tc.suites...)
+			if diff := cmp.Diff(tc.want, problems(append(slices.Clone(granted), tc.granted...), suites, all)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+	want := "test/lifecycle: meant to be refused, but wasn't: " + bindings + " bulkhead-unbound-root: "
+	got := problems(granted, nil, []env.Uses{privilege})
+	if !slices.ContainsFunc(got, func(problem string) bool { return strings.HasPrefix(problem, want) }) {
+		t.Errorf("problems are %q, want one that begins with %q", got, want)
+	}
+}
