@@ -58,10 +58,19 @@ else
 COMPARE_RIGHTS = : only a part of the tests has run: the rights of the operator are not compared with what they use
 endif
 
+# Modules of their own, so that what only a test needs isn't a dependency of the operator. Not if only a part of the
+# tests was asked for.
+ifeq ($(strip $(TEST)),./...)
+TEST_MODULES = $(foreach module,test/cyclonus test/gitops,$(GO) -C $(module) test -race -shuffle=on -timeout 10m $(TEST_FLAGS) ./... &&) :
+else
+TEST_MODULES = :
+endif
+
 .PHONY: test
 test: ## Run all tests, those on the embedded control plane included.
 	@$(WITH_ASSETS) rights=$$(mktemp -d) && trap 'rm -rf "$$rights"' EXIT && export BULKHEAD_RIGHTS_DIR="$$rights" && set -x && \
 	$(GO) test -race -shuffle=on -timeout 20m $(TEST_FLAGS) $(TEST) && \
+	$(TEST_MODULES) && \
 	$(COMPARE_RIGHTS)
 
 .PHONY: test-unit

@@ -49,9 +49,13 @@ type Judge struct {
 	subjects  *isolation.Subjects
 	now       func() time.Time
 
-	prime sync.Mutex
+	// telling is held while the directory or the subjects are told of something, so that what was read from the caches
+	// before never undoes it.
+	telling sync.Mutex
 	// primed says that the caches have been read once, so that the first judgement isn't made in an empty world.
 	primed bool
+	// told are the namespaces that Namespace spoke of before that, and tenants those that the subjects are of.
+	told, tenants map[string]bool
 
 	mu sync.RWMutex
 	// exposures are the ClusterRoleBindings that reach tenants, by name.
@@ -63,13 +67,13 @@ type Judge struct {
 // NewJudge makes a judge of what the cache holds.
 func NewJudge(cache client.Reader) *Judge {
 	return &Judge{cache: cache, directory: isolation.NewDirectory(), subjects: isolation.NewSubjects(), now: time.Now,
-		exposures: map[string]isolation.ClusterExposure{}}
+		told: map[string]bool{}, tenants: map[string]bool{}, exposures: map[string]isolation.ClusterExposure{}}
 }
 
 // Prime reads what is there, the first time that it succeeds; then it does nothing.
 func (j *Judge) Prime(ctx context.Context) error {
-	j.prime.Lock()
-	defer j.prime.Unlock()
+	j.telling.Lock()
+	defer j.telling.Unlock()
 	if j.primed {
 		return nil
 	}
@@ -79,29 +83,50 @@ func (j *Judge) Prime(ctx context.Context) error {
 	}
 	for i := range namespaces.Items {
 		live := &namespaces.Items[i]
+		if j.told[live.Name] {
+			continue // more is known of it: which labels it is meant to have
+		}
 		tenant := ""
 		if drift.OwnsLabel(live, v1alpha1.FieldManager, v1alpha1.LabelTenant) {
 			tenant = live.Labels[v1alpha1.LabelTenant]
 		}
 		j.directory.Put(isolation.Namespace{Name: live.Name, Tenant: tenant, Labels: live.Labels})
 	}
-	tenants := &v1alpha1.TenantList{}
-	if err := j.cache.List(ctx, tenants, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("reading tenants: %w", err)
-	}
-	for i := range tenants.Items {
-		j.Tenant(&tenants.Items[i])
-	}
-	if _, err := j.Cluster(ctx); err != nil {
+	if err := j.readTenants(ctx); err != nil {
 		return err
 	}
-	j.primed = true
+	if _, err := j.judgeCluster(ctx); err != nil {
+		return err
+	}
+	j.primed, j.told = true, nil
+	return nil
+}
+
+// readTenants tells the subjects of all tenants that there are, and forgets the others.
+func (j *Judge) readTenants(ctx context.Context) error {
+	list := &v1alpha1.TenantList{}
+	if err := j.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("reading tenants: %w", err)
+	}
+	gone := maps.Clone(j.tenants)
+	for i := range list.Items {
+		delete(gone, list.Items[i].Name)
+		j.putTenant(&list.Items[i])
+	}
+	for name := range gone {
+		j.deleteTenant(name)
+	}
 	return nil
 }
 
 // Namespace tells the judge of a namespace: whose it is, and which labels it is meant to have (nil if nobody says).
 // live is nil if it is gone. It returns the namespaces that are to be judged again.
 func (j *Judge) Namespace(name string, live *corev1.Namespace, tenant string, intended map[string]string) []string {
+	j.telling.Lock()
+	defer j.telling.Unlock()
+	if !j.primed {
+		j.told[name] = true
+	}
 	if live == nil {
 		return j.directory.Delete(name)
 	}
@@ -119,18 +144,44 @@ func (j *Judge) Namespace(name string, live *corev1.Namespace, tenant string, in
 // Tenant tells the judge who a tenant's members are. It reports whether that is news, after which Cluster is to be
 // asked again.
 func (j *Judge) Tenant(tenant *v1alpha1.Tenant) bool {
+	j.telling.Lock()
+	defer j.telling.Unlock()
+	return j.putTenant(tenant)
+}
+
+func (j *Judge) putTenant(tenant *v1alpha1.Tenant) bool {
 	names := make([]string, 0, len(tenant.Spec.Namespaces))
 	for i := range tenant.Spec.Namespaces {
 		names = append(names, tenant.Spec.Namespaces[i].Name)
 	}
+	j.tenants[tenant.Name] = true
 	return j.subjects.Put(tenant.Name, tenant.Spec.Members, names)
 }
 
 // ForgetTenant tells the judge that a tenant is gone. It reports the same as Tenant.
-func (j *Judge) ForgetTenant(name string) bool { return j.subjects.Delete(name) }
+func (j *Judge) ForgetTenant(name string) bool {
+	j.telling.Lock()
+	defer j.telling.Unlock()
+	return j.deleteTenant(name)
+}
 
-// Cluster judges all ClusterRoleBindings anew and reports whether something came of it.
+func (j *Judge) deleteTenant(name string) bool {
+	delete(j.tenants, name)
+	return j.subjects.Delete(name)
+}
+
+// Cluster judges all ClusterRoleBindings anew and reports whether something came of it. Who the tenants' members are it
+// reads itself: what changed them may get here before Tenant does.
 func (j *Judge) Cluster(ctx context.Context) (bool, error) {
+	j.telling.Lock()
+	defer j.telling.Unlock()
+	if err := j.readTenants(ctx); err != nil {
+		return false, err
+	}
+	return j.judgeCluster(ctx)
+}
+
+func (j *Judge) judgeCluster(ctx context.Context) (bool, error) {
 	bindings := &rbacv1.ClusterRoleBindingList{}
 	if err := j.cache.List(ctx, bindings, client.UnsafeDisableDeepCopy); err != nil {
 		return false, fmt.Errorf("reading cluster role bindings: %w", err)

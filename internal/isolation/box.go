@@ -34,7 +34,7 @@ func (b *box) overlaps(o *box) bool {
 		if !b.outside.overlaps(o.outside) {
 			return false
 		}
-	} else if b.namespaces.intersect(o.namespaces).empty() || !b.pods.overlaps(o.pods) {
+	} else if !b.namespaces.overlaps(o.namespaces) || !b.pods.overlaps(o.pods) {
 		return false
 	}
 	return b.ports.overlaps(o.ports) && b.target.overlaps(o.target)
@@ -83,7 +83,7 @@ func (b *box) minus(o *box) []box {
 }
 
 func (r region) overlaps(o region) bool {
-	return r.protocols&o.protocols != 0 && r.numbers.overlaps(o.numbers) && !r.names.intersect(o.names).empty()
+	return r.protocols&o.protocols != 0 && r.numbers.overlaps(o.numbers) && r.names.overlaps(o.names)
 }
 
 // intersect returns what is in both regions, which must overlap.
@@ -112,8 +112,9 @@ func (r region) minus(o region) []region {
 const (
 	maxBoxes = 4096
 	maxSteps = 1 << 18
-	// A cut costs about as much as so many boxes looked at.
-	cutCost = 8
+	// A cut costs about as much as so many boxes looked at, and looking at so many items as much as a box.
+	cutCost  = 8
+	itemCost = 32
 )
 
 // A subtraction finds what of a box none of many boxes covers.
@@ -138,7 +139,7 @@ func subtract(b box, from []box, enough int, budget *int) (rest []box, complete 
 
 func (s *subtraction) run(b box, i int) bool {
 	for ; i < len(s.from); i++ {
-		if s.steps--; s.steps <= 0 {
+		if s.steps -= 1 + (b.size()+s.from[i].size())/itemCost; s.steps <= 0 {
 			return false
 		}
 		if !b.overlaps(&s.from[i]) {
@@ -158,6 +159,9 @@ func (s *subtraction) run(b box, i int) bool {
 	s.rest = append(s.rest, b)
 	return true
 }
+
+// size is the number of items in the lists that may be long.
+func (b *box) size() int { return len(b.namespaces.items) + len(b.outside) + len(b.ports.numbers) }
 
 // subtractLabels is subtract for labels alone.
 func subtractLabels(b labelBox, from []labelBox, budget *int) (rest []labelBox, complete bool) {

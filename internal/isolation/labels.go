@@ -41,6 +41,10 @@ func (s valueSet) has(value string, present bool) bool {
 	return s.values.has(value)
 }
 
+func (s valueSet) overlaps(o valueSet) bool {
+	return (s.absent && o.absent) || s.values.overlaps(o.values)
+}
+
 func (s valueSet) intersect(o valueSet) valueSet {
 	return valueSet{values: s.values.intersect(o.values), absent: s.absent && o.absent}
 }
@@ -146,7 +150,7 @@ func (b labelBox) overlaps(o labelBox) bool {
 		case c > 0:
 			j++
 		default:
-			if b[i].set.intersect(o[j].set).empty() {
+			if !b[i].set.overlaps(o[j].set) {
 				return false
 			}
 			i, j = i+1, j+1

@@ -60,6 +60,27 @@ func (s coset[T]) intersect(o coset[T]) coset[T] {
 	}
 }
 
+// overlaps says whether the intersection has an item, without making it. Two sets that leave out only so much always
+// have one.
+func (s coset[T]) overlaps(o coset[T]) bool {
+	if s.except {
+		s, o = o, s
+	}
+	if s.except {
+		return true
+	}
+	rest := o.items
+	for _, item := range s.items {
+		for len(rest) > 0 && rest[0] < item {
+			rest = rest[1:]
+		}
+		if listed := len(rest) > 0 && rest[0] == item; listed != o.except {
+			return true
+		}
+	}
+	return false
+}
+
 func (s coset[T]) minus(o coset[T]) coset[T] { return s.intersect(o.complement()) }
 
 func (s coset[T]) union(o coset[T]) coset[T] {

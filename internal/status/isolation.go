@@ -30,7 +30,7 @@ func (r *Rollup) findings() []v1alpha1.IsolationFinding {
 	for _, finding := range r.Previous.Isolation.Findings {
 		report, looked := r.Snapshot.Reports[finding.Namespace]
 		switch {
-		case finding.Namespace == "" && r.Snapshot.Shared == nil,
+		case finding.Namespace == "" && (r.Snapshot.Shared == nil || finding.Type == v1alpha1.FindingLabelExposure && !r.judged()),
 			slices.Contains(r.Held, finding.Namespace) && (!looked || report.Findings == nil):
 			findings = append(findings, finding)
 		}
@@ -38,10 +38,41 @@ func (r *Rollup) findings() []v1alpha1.IsolationFinding {
 	for _, name := range sortedKeys(r.Snapshot.Reports) {
 		findings = append(findings, r.Snapshot.Reports[name].Findings...)
 	}
-	keepSince(r.Previous.Isolation.Findings, findings)
 	slices.SortStableFunc(findings, compareFindings)
+	findings = mergeLabels(findings)
+	keepSince(r.Previous.Isolation.Findings, findings)
 	return findings
 }
+
+// mergeLabels makes one finding of those about one namespace's label that opens several of the tenant's namespaces:
+// one forged label must not push everything else out of the status.
+func mergeLabels(findings []v1alpha1.IsolationFinding) []v1alpha1.IsolationFinding {
+	merged := make([]v1alpha1.IsolationFinding, 0, len(findings))
+	first := map[v1alpha1.ObjectReference]int{}
+	others := map[int]int{}
+	for _, finding := range findings {
+		at, seen := first[finding.Object]
+		if finding.Type != v1alpha1.FindingLabelExposure || !seen {
+			if finding.Type == v1alpha1.FindingLabelExposure {
+				first[finding.Object] = len(merged)
+			}
+			merged = append(merged, finding)
+			continue
+		}
+		others[at]++
+		merged[at].Namespace = ""
+		if finding.Since.Before(&merged[at].Since) {
+			merged[at].Since = finding.Since
+		}
+	}
+	for at, n := range others {
+		merged[at].Message = cutTo(merged[at].Message, maxFindingMessage-40) + more(n, "openings of the tenant")
+	}
+	return merged
+}
+
+// maxFindingMessage is the longest message of a finding, in characters, as the API has it.
+const maxFindingMessage = 512
 
 func compareFindings(a, b v1alpha1.IsolationFinding) int {
 	return cmp.Or(

@@ -52,6 +52,37 @@ func TestIsolationIsBounded(t *testing.T) {
 	}
 }
 
+// TestForgedLabel is one finding, however many namespaces of the tenant it opens.
+func TestForgedLabel(t *testing.T) {
+	t.Parallel()
+	r := rollup("a", "b", "c")
+	forged := v1alpha1.ObjectReference{Kind: "Namespace", Name: "eve"}
+	for i, name := range []string{"a", "b", "c"} {
+		report := r.Snapshot.Reports[name]
+		report.Findings = []v1alpha1.IsolationFinding{{
+			Type: v1alpha1.FindingLabelExposure, Severity: v1alpha1.SeverityCritical, Namespace: name, Object: forged,
+			Message: "namespace eve can reach " + name, Since: metav1.NewTime(now.Add(-time.Duration(i) * time.Minute)),
+		}}
+		r.Snapshot.Reports[name] = report
+	}
+	want := []v1alpha1.IsolationFinding{{
+		Type: v1alpha1.FindingLabelExposure, Severity: v1alpha1.SeverityCritical, Object: forged,
+		Message: "namespace eve can reach a; and 2 more openings of the tenant", Since: metav1.NewTime(now.Add(-2 * time.Minute)),
+	}}
+	previous := status.Compute(r)
+	if diff := cmp.Diff(want, previous.Isolation.Findings); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	again := rollup("a", "b", "c")
+	again.Previous = previous
+	unjudged := again.Snapshot.Reports["b"]
+	unjudged.Findings = nil
+	again.Snapshot.Reports["b"] = unjudged
+	if diff := cmp.Diff(want, status.Compute(again).Isolation.Findings); diff != "" {
+		t.Errorf("after a restart (-want +got):\n%s", diff)
+	}
+}
+
 // TestIsolationAcrossRestart keeps what was found, and since when, until each namespace has been judged again.
 func TestIsolationAcrossRestart(t *testing.T) {
 	t.Parallel()
