@@ -50,8 +50,8 @@ func (r *report) print(out io.Writer) error {
 	}
 	if j := r.Judging; j != nil {
 		t.row(fmt.Sprintf("%s: isolation, in memory", j.Size), "", "", "", "")
-		t.row("  a namespace judged again after one policy changed, p50", millis(j.P50), "", "", "")
-		t.row("  the same, p99", millis(j.P99), "", "", "≤ 5.0 ms")
+		t.row("  a namespace judged again after one policy changed, p50", micros(j.P50), "", "", "")
+		t.row("  the same, p99", micros(j.P99), "", "", "≤ 5000 µs")
 		t.row("  heap per namespace", fmt.Sprintf("%d bytes", j.HeapPerNamespace), "", "", "")
 	}
 	if p := r.Process; p != nil {
@@ -138,6 +138,10 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds())
 
 func millis(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}
+
+func micros(d time.Duration) string {
+	return fmt.Sprintf("%.0f µs", float64(d)/float64(time.Microsecond))
 }
 
 func fraction(a, b time.Duration) string { return fmt.Sprintf("%.2f", ratio(a, b)) }
