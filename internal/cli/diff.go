@@ -88,7 +88,7 @@ func (o *diffOptions) run(cmd *cobra.Command, names []string) error {
 	slices.Sort(names)
 	diff, failed := s.Diff(cmd.Context(), slices.Compact(names))
 	note(cmd, diff.Notes)
-	if err := o.print(cmd, diff); err != nil {
+	if err := o.show(cmd, diff); err != nil {
 		return err
 	}
 	switch {
@@ -101,7 +101,7 @@ func (o *diffOptions) run(cmd *cobra.Command, names []string) error {
 	}
 }
 
-func (o *diffOptions) print(cmd *cobra.Command, diff *survey.Diff) error {
+func (o *diffOptions) show(cmd *cobra.Command, diff *survey.Diff) error {
 	if o.output != asDiff {
 		list := items[survey.Difference]{Items: diff.Differences}
 		if list.Items == nil {

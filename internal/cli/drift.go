@@ -70,7 +70,7 @@ The exit code is 0 whether something differs or not.`,
 			if err != nil {
 				return err
 			}
-			return o.print(cmd, view)
+			return o.show(cmd, view)
 		},
 	}
 	flags := cmd.Flags()
@@ -103,8 +103,8 @@ func (o *driftOptions) wanted(rows []driftRow) []driftRow {
 	})
 }
 
-// print prints all rows, and the notes beside them.
-func (o *driftOptions) print(cmd *cobra.Command, view *driftView) error {
+// show prints all rows, and the notes beside them.
+func (o *driftOptions) show(cmd *cobra.Command, view *driftView) error {
 	rows := o.wanted(view.rows)
 	note(cmd, view.notes)
 	if o.output != asTable {

@@ -20,6 +20,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -47,6 +48,8 @@ func (s *driftSource) follow(ctx context.Context, show func(*driftView) error, t
 	if err := show(view); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	changed := s.changes(ctx, view.namespaces, tell)
 	settled := time.NewTimer(0)
 	defer settled.Stop()
@@ -116,13 +119,27 @@ func (s *driftSource) watch(ctx context.Context, changed chan<- struct{}, list c
 				watching = again
 				signal(changed)
 			}
-			defer func() { watching.Stop(); watching = nil }()
-			for range watching.ResultChan() {
-				signal(changed)
-			}
+			drain(ctx, watching, changed)
+			watching = nil
 		}, watchAgain)
 	}()
 	return true
+}
+
+// drain tells of every event until the watch, or the context, ends.
+func drain(ctx context.Context, watching watch.Interface, changed chan<- struct{}) {
+	defer watching.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-watching.ResultChan():
+			if !open {
+				return
+			}
+			signal(changed)
+		}
+	}
 }
 
 // signal tells that something changed, unless that is known already.

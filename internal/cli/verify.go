@@ -81,7 +81,7 @@ func (o *verifyOptions) run(cmd *cobra.Command, names []string) error {
 	if verification == nil {
 		return failed
 	}
-	if err := o.print(cmd, verification); err != nil {
+	if err := o.show(cmd, verification); err != nil {
 		return err
 	}
 	switch {
@@ -94,7 +94,7 @@ func (o *verifyOptions) run(cmd *cobra.Command, names []string) error {
 	}
 }
 
-func (o *verifyOptions) print(cmd *cobra.Command, v *survey.Verification) error {
+func (o *verifyOptions) show(cmd *cobra.Command, v *survey.Verification) error {
 	switch o.output {
 	case asTable:
 		return printVerification(cmd.OutOrStdout(), v)

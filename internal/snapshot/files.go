@@ -38,19 +38,17 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 )
 
-// Files makes a snapshot of what files hold, as Read reads them. It fails if a namespace that is labelled as a tenant's
-// carries no managed fields: without them nobody can tell whose it is. Whether there are other policy APIs is not known
-// unless the files hold definitions of custom resources.
+// Files makes a snapshot of what files hold, as Read reads them. It fails if they hold namespaces that are labelled as
+// tenants', and none of these carries managed fields: without them nobody can tell whose they are. Whether there are other
+// policy APIs is not known unless the files hold definitions of custom resources.
 func Files(scheme *runtime.Scheme, kinds []schema.GroupVersionKind, stdin io.Reader, names ...string) (*Snapshot, error) {
 	objects, err := Read(scheme, kinds, stdin, names...)
 	if err != nil {
 		return nil, err
 	}
-	for _, object := range objects {
-		if _, ok := object.(*corev1.Namespace); ok && object.GetLabels()[v1alpha1.LabelTenant] != "" && len(object.GetManagedFields()) == 0 {
-			return nil, fmt.Errorf("namespace %s has no managedFields in the files, by which Bulkhead tells what is its own: "+
-				"write the files with kubectl get --show-managed-fields -o yaml", object.GetName())
-		}
+	if name := unmanaged(objects); name != "" {
+		return nil, fmt.Errorf("namespace %s has no managedFields in the files, by which Bulkhead tells what is its own: "+
+			"write the files with kubectl get --show-managed-fields -o yaml", name)
 	}
 	s, err := New(scheme, kinds, objects...)
 	if err != nil {
@@ -60,6 +58,24 @@ func Files(scheme *runtime.Scheme, kinds []schema.GroupVersionKind, stdin io.Rea
 		s.withUnread(exposure.DefinitionKind, errors.New("the files hold no CustomResourceDefinitions"))
 	}
 	return s, nil
+}
+
+// unmanaged is the first of the tenants' namespaces if none of them carries managed fields, as where kubectl left them
+// out; empty if one does. Of a single one they may really be gone: whoever may edit it can clear them.
+func unmanaged(objects []client.Object) string {
+	first := ""
+	for _, object := range objects {
+		if _, ok := object.(*corev1.Namespace); !ok || object.GetLabels()[v1alpha1.LabelTenant] == "" {
+			continue
+		}
+		if len(object.GetManagedFields()) > 0 {
+			return ""
+		}
+		if first == "" {
+			first = object.GetName()
+		}
+	}
+	return first
 }
 
 // Read reads the objects of these kinds from files in their order, and passes over all others. A name is a file, a

@@ -173,6 +173,10 @@ func TestFiles(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "--show-managed-fields") {
 		t.Errorf("error %v, want that it says how to get managed fields", err)
 	}
+	managed := strings.Replace(unmanaged, "{name: a, ", "{name: b, managedFields: [{manager: x, operation: Apply}], ", 1)
+	if _, err := snapshot.Files(newScheme(t), kinds, strings.NewReader(unmanaged+"---\n"+managed), "-"); err != nil {
+		t.Errorf("error %v though one namespace has managed fields", err)
+	}
 }
 
 // FuzzRead pins that whatever is in a file, reading it ends, and without a panic.

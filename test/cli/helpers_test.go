@@ -17,6 +17,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,14 +33,14 @@ import (
 
 // result is what a command came to.
 type result struct {
-	code           int
-	stdout, stderr string
+	Code           int
+	Stdout, Stderr string
 }
 
 // rows are the lines of the output, each with its columns.
 func (r result) rows() [][]string {
 	var rows [][]string
-	for line := range strings.Lines(r.stdout) {
+	for line := range strings.Lines(r.Stdout) {
 		rows = append(rows, strings.Fields(line))
 	}
 	return rows
@@ -54,7 +55,10 @@ func run(ctx context.Context, kubeconfig string, args ...string) result {
 func runWith(ctx context.Context, out writer, kubeconfig string, args ...string) result {
 	var problems bytes.Buffer
 	cmd := cli.NewCommand()
-	cmd.SetArgs(append(args, "--kubeconfig", kubeconfig))
+	if kubeconfig != "" && !slices.Contains(args, "--kubeconfig") {
+		args = append(args, "--kubeconfig", kubeconfig)
+	}
+	cmd.SetArgs(args)
 	cmd.SetOut(out)
 	cmd.SetErr(&problems)
 	err := cmd.ExecuteContext(ctx)
