@@ -13,6 +13,9 @@
 package v1alpha1
 
 import (
+	"cmp"
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -184,6 +187,24 @@ const (
 	// SeverityInfo is a difference that is only of note.
 	SeverityInfo Severity = "Info"
 )
+
+// Severities are all severities, the gravest first. The slice is the caller's own.
+func Severities() []Severity {
+	return []Severity{SeverityCritical, SeverityHigh, SeverityMedium, SeverityInfo}
+}
+
+// Compare orders severities, the gravest first; what is no severity comes last.
+func (s Severity) Compare(other Severity) int {
+	return cmp.Compare(s.place(), other.place())
+}
+
+func (s Severity) place() int {
+	all := Severities()
+	if at := slices.Index(all, s); at >= 0 {
+		return at
+	}
+	return len(all)
+}
 
 // DriftItem is one object that differs, or lately differed, from intent.
 type DriftItem struct {

@@ -24,7 +24,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
-	"github.com/bulkhead-dev/bulkhead/internal/engine"
 )
 
 // readers is how many DriftReports are asked for at a time.
@@ -273,7 +272,7 @@ func (v *driftView) sort() {
 		}
 	}
 	slices.SortStableFunc(v.rows, func(a, b driftRow) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(rank(&a), rank(&b)), engine.CompareSeverity(a.Severity, b.Severity),
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(rank(&a), rank(&b)), a.Severity.Compare(b.Severity),
 			cmp.Compare(namespaceOf(a.Object), namespaceOf(b.Object)), cmp.Compare(a.Object.Kind, b.Object.Kind),
 			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Type, b.Type), laterFirst(a.LastSeen, b.LastSeen))
 	})

@@ -37,7 +37,7 @@ func (d Difference) Fields(kind schema.GroupKind) []v1alpha1.FieldDrift {
 	})
 	slices.SortStableFunc(changes, func(a, b Change) int {
 		return cmp.Or(
-			cmp.Compare(rank(changeSeverity(kind, b.Field)), rank(changeSeverity(kind, a.Field))),
+			changeSeverity(kind, a.Field).Compare(changeSeverity(kind, b.Field)),
 			cmp.Compare(metadataRank(a), metadataRank(b)),
 			cmp.Compare(a.Path, b.Path),
 			cmp.Compare(a.Type, b.Type),

@@ -31,7 +31,7 @@ func Severity(gvk schema.GroupVersionKind, d Difference) v1alpha1.Severity {
 		if change.Type == v1alpha1.DriftOwnershipLost {
 			continue // no value differs
 		}
-		if s := changeSeverity(gvk.GroupKind(), change.Field); rank(s) > rank(worst) {
+		if s := changeSeverity(gvk.GroupKind(), change.Field); s.Compare(worst) < 0 {
 			worst = s
 		}
 	}
@@ -86,17 +86,4 @@ func name(path fieldpath.Path, i int) string {
 		return ""
 	}
 	return *path[i].FieldName
-}
-
-func rank(s v1alpha1.Severity) int {
-	switch s {
-	case v1alpha1.SeverityCritical:
-		return 3
-	case v1alpha1.SeverityHigh:
-		return 2
-	case v1alpha1.SeverityMedium:
-		return 1
-	default:
-		return 0
-	}
 }

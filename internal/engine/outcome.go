@@ -369,19 +369,10 @@ func terminating(err error) bool {
 // can hold.
 func plain(err error) string { return redact.Text(redact.Error(err), v1alpha1.MaxMessageLength/2) }
 
-var severityOrder = []v1alpha1.Severity{
-	v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityInfo,
-}
-
-// CompareSeverity orders severities, the gravest first.
-func CompareSeverity(a, b v1alpha1.Severity) int {
-	return cmp.Compare(slices.Index(severityOrder, a), slices.Index(severityOrder, b))
-}
-
 // CompareItems orders drift items: the gravest first, then by object.
 func CompareItems(a, b v1alpha1.DriftItem) int {
 	return cmp.Or(
-		CompareSeverity(a.Severity, b.Severity),
+		a.Severity.Compare(b.Severity),
 		cmp.Compare(a.Object.Namespace, b.Object.Namespace),
 		cmp.Compare(a.Object.Kind, b.Object.Kind),
 		cmp.Compare(a.Object.Name, b.Object.Name),

@@ -216,10 +216,14 @@ func (j *Judge) Shared(tenant string) []v1alpha1.IsolationFinding {
 	return j.dated(findings)
 }
 
-// Judge is what opens one namespace beyond its plan; never nil.
+// Judge is what opens one namespace beyond its plan. It is nil if the spec can't be rendered, and so doesn't say what may
+// be open; else never.
 func (j *Judge) Judge(ctx context.Context, plan *engine.Plan, live *corev1.Namespace) ([]v1alpha1.IsolationFinding, error) {
 	if err := j.Prime(ctx); err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(plan.Rooms, unknown) {
+		return nil, nil
 	}
 	network, err := j.network(ctx, plan)
 	if err != nil {
@@ -235,6 +239,17 @@ func (j *Judge) Judge(ctx context.Context, plan *engine.Plan, live *corev1.Names
 		findings = append(findings, isolation.PodSecurity(plan.Tenant, plan.Name, plan.Namespace.Object.GetLabels(), live.Labels)...)
 	}
 	return j.dated(findings), nil
+}
+
+// unknown reports whether a room that has a say in who reaches whom could not be rendered. Without its intents everything
+// would count as allowed by the spec, or as forbidden.
+func unknown(room engine.Room) bool {
+	switch room.Condition {
+	case v1alpha1.ConditionNetworkReady, v1alpha1.ConditionAccessReady, v1alpha1.ConditionPodSecurityReady:
+		return room.Err != nil
+	default:
+		return false
+	}
 }
 
 func (j *Judge) dated(findings []v1alpha1.IsolationFinding) []v1alpha1.IsolationFinding {

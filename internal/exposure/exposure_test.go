@@ -138,6 +138,32 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeWithoutPlan: where the spec doesn't say what may be open, nobody is told that nothing is.
+func TestJudgeWithoutPlan(t *testing.T) {
+	t.Parallel()
+	judged := map[string]bool{
+		v1alpha1.ConditionNetworkReady: false, v1alpha1.ConditionAccessReady: false, v1alpha1.ConditionPodSecurityReady: false,
+		v1alpha1.ConditionQuotaReady: true, v1alpha1.ConditionLimitsReady: true,
+	}
+	for condition, want := range judged {
+		t.Run(condition, func(t *testing.T) {
+			t.Parallel()
+			w := builtBy(t, acme())
+			w.policies = append(w.policies, openPolicy())
+			plan := planOf(t, acme())
+			at := slices.IndexFunc(plan.Rooms, func(r engine.Room) bool { return r.Condition == condition })
+			if at < 0 {
+				t.Fatal("there is no such room")
+			}
+			plan.Rooms[at].Err = errors.New("can't be rendered")
+			got, err := judgeOf(w).Judge(t.Context(), plan, liveOf(plan))
+			if err != nil || (got != nil) != want || (want && len(got) != 1) {
+				t.Errorf("%v, %v; want it judged: %v", got, err, want)
+			}
+		})
+	}
+}
+
 func TestJudgeFails(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"*v1.NamespaceList", "*v1alpha1.TenantList", "*v1.ClusterRoleBindingList", "*v1.NetworkPolicyList", "*v1.RoleBindingList"} {
@@ -223,9 +249,10 @@ func TestNamespace(t *testing.T) {
 		{"nothing new", liveOf(other), "umbrella", nil},
 		{"a label that an opening selects", labelled, "umbrella", []string{"acme-dev"}},
 		{"the same again", labelled, "umbrella", nil},
-		{"nobody's any more", labelled, "", []string{"acme-dev"}},
 		{"gone", nil, "", []string{"acme-dev"}},
 		{"still gone", nil, "", nil},
+		{"nobody's, whose labels are trusted", labelled, "", nil},
+		{"the other tenant's, who didn't mean it", labelled, "umbrella", []string{"acme-dev"}},
 	}
 	for _, step := range steps {
 		meant := intended
@@ -234,6 +261,9 @@ func TestNamespace(t *testing.T) {
 		}
 		if got := j.Namespace(other.Name, step.live, step.tenant, meant); !slices.Equal(got, step.want) {
 			t.Errorf("%s: judge again %v, want %v", step.name, got, step.want)
+		}
+		if _, err := j.Judge(t.Context(), plan, liveOf(plan)); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if _, set := intended[corev1.LabelMetadataName]; set {
@@ -267,7 +297,7 @@ func TestCluster(t *testing.T) {
 		{"everybody, too", func() { w.everywhere = append(w.everywhere, bindEverywhere("all", "view", everybody)) }, true, []told{all, ops}, []told{all}},
 		{"nobody any more", func() { w.everywhere = w.everywhere[:2] }, true, []told{ops}, []told{}},
 		{"the other tenant is gone", func() { w.tenants = w.tenants[:1] }, true, []told{}, []told{}},
-		{"its member becomes one of ours", func() { w.tenants[0].Spec.Members[0].Subjects[0].Name = "eve" }, false, []told{}, []told{}},
+		{"its member becomes one of ours, with as much in the spec", func() { w.tenants[0].Spec.Members[0].Subjects[0].Name = "eve" }, true, []told{}, nil},
 		{"another tenant comes", func() {
 			w.tenants = append(w.tenants, *builders.MakeTenant("umbrella").Namespaces("x").Member("sre", v1alpha1.RoleView, builders.User("sre")).Obj())
 		}, true, []told{{v1alpha1.FindingAccessExposure, v1alpha1.SeverityCritical, "ClusterRoleBinding sre"}}, nil},
@@ -392,7 +422,9 @@ func TestConcurrently(t *testing.T) {
 		})
 	}
 	run(func(i int) error {
-		w.with(func() { w.everywhere = []rbacv1.ClusterRoleBinding{bindEverywhere("ops", []string{"admin", "view"}[i%2], builders.User("eve"))} })
+		w.with(func() {
+			w.everywhere = []rbacv1.ClusterRoleBinding{bindEverywhere("ops", []string{"admin", "view"}[i%2], builders.User("eve"))}
+		})
 		_, err := j.Cluster(t.Context())
 		return err
 	})

@@ -73,7 +73,7 @@ func Access(subjects *Subjects, in AccessInput) []v1alpha1.IsolationFinding {
 		}
 	}
 	slices.SortStableFunc(findings, func(a, b v1alpha1.IsolationFinding) int {
-		return cmp.Or(-cmp.Compare(accessRank(a.Severity), accessRank(b.Severity)),
+		return cmp.Or(a.Severity.Compare(b.Severity),
 			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Message, b.Message))
 	})
 	return findings
@@ -135,7 +135,7 @@ func (j *accessJudge) binding(binding *rbacv1.RoleBinding) (v1alpha1.IsolationFi
 		return v1alpha1.IsolationFinding{}, false
 	}
 	slices.SortFunc(offenders, func(a, b accessOffender) int {
-		return cmp.Or(-cmp.Compare(accessRank(a.severity), accessRank(b.severity)), accessCompare(a.subject, b.subject))
+		return cmp.Or(a.severity.Compare(b.severity), accessCompare(a.subject, b.subject))
 	})
 	offenders = slices.CompactFunc(offenders, func(a, b accessOffender) bool { return accessCompare(a.subject, b.subject) == 0 })
 	return v1alpha1.IsolationFinding{

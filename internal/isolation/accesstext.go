@@ -45,16 +45,7 @@ func accessFit(build func(longest int) string) string {
 			return message
 		}
 	}
-	return accessCut(message, accessMaxMessage)
-}
-
-// accessCut cuts a text to so many characters.
-func accessCut(s string, longest int) string {
-	if utf8.RuneCountInString(s) <= longest {
-		return s
-	}
-	runes := []rune(s)
-	return string(runes[:longest-1]) + "…"
+	return clip(message, accessMaxMessage)
 }
 
 // accessQuote quotes a name, cut to so many characters. Names of users and groups may hold anything; what doesn't
@@ -65,7 +56,7 @@ func accessQuote(name string, longest int) string {
 			return '?'
 		}
 		return r
-	}, accessCut(name, longest)) + `"`
+	}, clip(name, longest)) + `"`
 }
 
 // accessList joins the first of the items, and says with more how many are left out: "a", "a and b", "a, b, c and 2
@@ -118,20 +109,6 @@ func accessMay(ref rbacv1.RoleRef, reach accessReach, longest int) string {
 // accessObject refers to an object of RBAC. Names of these may be longer than a reference takes.
 func accessObject(kind, namespace, name string) v1alpha1.ObjectReference {
 	return v1alpha1.ObjectReference{
-		Group: rbacv1.GroupName, Kind: kind, Namespace: namespace, Name: accessCut(name, accessMaxName),
-	}
-}
-
-// accessRank orders severities, the gravest last.
-func accessRank(s v1alpha1.Severity) int {
-	switch s {
-	case v1alpha1.SeverityCritical:
-		return 3
-	case v1alpha1.SeverityHigh:
-		return 2
-	case v1alpha1.SeverityMedium:
-		return 1
-	default:
-		return 0
+		Group: rbacv1.GroupName, Kind: kind, Namespace: namespace, Name: clip(name, accessMaxName),
 	}
 }

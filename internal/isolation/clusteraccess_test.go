@@ -287,7 +287,7 @@ func TestClusterBindingIsMonotoneAndDeterministic(t *testing.T) {
 				continue
 			}
 			found++
-			if g, still := third.For(tenant); !still || accessRank(g.Severity) < accessRank(f.Severity) {
+			if g, still := third.For(tenant); !still || g.Severity.Compare(f.Severity) > 0 {
 				t.Fatalf("seed %d, %s: lost %s", seed, tenant, f.Message)
 			}
 		}

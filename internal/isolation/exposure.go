@@ -298,6 +298,7 @@ func (a *analysis) allowed(d networkingv1.PolicyType) *allowance {
 			}
 		}
 	}
+	// What is left out because it would take too long is not allowed then: that can only add findings.
 	free, _ := subtractLabels(nil, selected, &a.budget)
 	for _, o := range everybody([]region{allPorts()}) {
 		for _, target := range free {

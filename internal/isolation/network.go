@@ -74,7 +74,7 @@ func (a *analysis) findings() []v1alpha1.IsolationFinding {
 	}
 	out = append(out, a.labelFindings()...)
 	slices.SortStableFunc(out, func(x, y v1alpha1.IsolationFinding) int {
-		return cmp.Or(cmp.Compare(rank(x.Severity), rank(y.Severity)), cmp.Compare(x.Type, y.Type),
+		return cmp.Or(x.Severity.Compare(y.Severity), cmp.Compare(x.Type, y.Type),
 			cmp.Compare(x.Object.Kind, y.Object.Kind), cmp.Compare(x.Object.Name, y.Object.Name), cmp.Compare(x.Message, y.Message))
 	})
 	return out

@@ -64,7 +64,7 @@ func PodSecurity(tenant, namespace string, spec, live map[string]string) []v1alp
 			Severity:  severity,
 			Object:    v1alpha1.ObjectReference{Kind: accessKindNamespace, Name: namespace},
 			Namespace: namespace,
-			Message: accessCut("Namespace "+namespace+" of tenant "+tenant+" enforces "+consequence,
+			Message: clip("Namespace "+namespace+" of tenant "+tenant+" enforces "+consequence,
 				accessMaxMessage),
 		})
 	}

@@ -103,22 +103,8 @@ func oneLess(s v1alpha1.Severity) v1alpha1.Severity {
 }
 
 func worse(a, b v1alpha1.Severity) v1alpha1.Severity {
-	if rank(b) < rank(a) {
+	if b.Compare(a) < 0 {
 		return b
 	}
 	return a
-}
-
-// rank sorts severities, the gravest first.
-func rank(s v1alpha1.Severity) int {
-	switch s {
-	case v1alpha1.SeverityCritical:
-		return 0
-	case v1alpha1.SeverityHigh:
-		return 1
-	case v1alpha1.SeverityMedium:
-		return 2
-	default:
-		return 3
-	}
 }

@@ -115,7 +115,7 @@ func Tenant(name string, status *v1alpha1.TenantStatus, open map[v1alpha1.Severi
 	tenantNamespaces.WithLabelValues(name, "ready").Set(float64(status.Namespaces.Ready))
 	tenantNamespaces.WithLabelValues(name, "terminating").Set(float64(status.Namespaces.Terminating))
 	tenantNamespaces.WithLabelValues(name, "conflicting").Set(float64(status.Namespaces.Conflicting))
-	for _, severity := range []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityInfo} {
+	for _, severity := range v1alpha1.Severities() {
 		driftOpen.WithLabelValues(name, string(severity)).Set(float64(open[severity]))
 	}
 }

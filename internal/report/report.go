@@ -23,7 +23,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
-	"github.com/bulkhead-dev/bulkhead/internal/engine"
 )
 
 // MaxBytes bounds the content of a DriftReport as JSON.
@@ -138,7 +137,7 @@ func compareOpen(a, b v1alpha1.DriftReportItem) int {
 	}
 	return cmp.Or(
 		cmp.Compare(ignored(a), ignored(b)),
-		engine.CompareSeverity(a.Severity, b.Severity),
+		a.Severity.Compare(b.Severity),
 		cmp.Compare(a.Object.Kind, b.Object.Kind),
 		cmp.Compare(a.Object.Name, b.Object.Name),
 		cmp.Compare(a.Type, b.Type),

@@ -76,7 +76,7 @@ const maxFindingMessage = 512
 
 func compareFindings(a, b v1alpha1.IsolationFinding) int {
 	return cmp.Or(
-		engine.CompareSeverity(a.Severity, b.Severity),
+		a.Severity.Compare(b.Severity),
 		cmp.Compare(a.Namespace, b.Namespace),
 		cmp.Compare(a.Type, b.Type),
 		cmp.Compare(a.Object.Kind, b.Object.Kind),

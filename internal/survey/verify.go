@@ -240,6 +240,6 @@ func (s *Survey) reachability(ctx context.Context, h *house, tenants []string) (
 }
 
 func compareFindings(a, b v1alpha1.IsolationFinding) int {
-	return cmp.Or(engine.CompareSeverity(a.Severity, b.Severity), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Type, b.Type),
+	return cmp.Or(a.Severity.Compare(b.Severity), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Type, b.Type),
 		cmp.Compare(a.Object.Kind, b.Object.Kind), cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Message, b.Message))
 }
