@@ -217,7 +217,7 @@ func (r *NamespaceReconciler) judge(
 	if err != nil {
 		return nil, err
 	}
-	r.Engine.AddForeign(plan, outcome, findings)
+	r.Engine.AddForeign(ctx, plan, outcome, findings)
 	return findings, nil
 }
 

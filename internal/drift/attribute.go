@@ -65,14 +65,32 @@ func Attribute(live metav1.Object, d Difference, ownManager string) Attribution 
 			latest = entry
 		}
 	}
-	if latest == nil {
+	return attributionOf(latest)
+}
+
+// LastWriter says who last wrote any field of an object, other than the given manager: of an object that isn't ours at
+// all, that is who made it what it is. It is empty if nothing tells.
+func LastWriter(live metav1.Object, ownManager string) Attribution {
+	var latest *metav1.ManagedFieldsEntry
+	entries := live.GetManagedFields()
+	for i := range entries {
+		entry := &entries[i]
+		if entry.Manager != ownManager && entry.Subresource == "" && (latest == nil || !before(entry.Time, latest.Time)) {
+			latest = entry
+		}
+	}
+	return attributionOf(latest)
+}
+
+func attributionOf(entry *metav1.ManagedFieldsEntry) Attribution {
+	if entry == nil {
 		return Attribution{}
 	}
 	return Attribution{
-		Manager:     clean(latest.Manager, maxManagerLength),
-		Operation:   clean(string(latest.Operation), maxManagerLength),
-		Subresource: clean(latest.Subresource, maxManagerLength),
-		Time:        latest.Time.DeepCopy(),
+		Manager:     clean(entry.Manager, maxManagerLength),
+		Operation:   clean(string(entry.Operation), maxManagerLength),
+		Subresource: clean(entry.Subresource, maxManagerLength),
+		Time:        entry.Time.DeepCopy(),
 	}
 }
 

@@ -13,10 +13,12 @@
 package engine
 
 import (
+	"context"
 	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -133,7 +135,7 @@ func Observed(tenant, namespace string, found ...v1alpha1.DriftReportItem) *Outc
 
 // AddForeign adds the objects of others that open a namespace to the differences of an outcome, as ObjectForeign. They
 // are never deleted: their owners may have a reason, and the tenant's admins are told what became reachable.
-func (e *Engine) AddForeign(plan *Plan, o *Outcome, findings []v1alpha1.IsolationFinding) {
+func (e *Engine) AddForeign(ctx context.Context, plan *Plan, o *Outcome, findings []v1alpha1.IsolationFinding) {
 	seen := map[v1alpha1.ObjectReference]bool{}
 	for _, intent := range plan.Objects() {
 		seen[intent.reference()] = true
@@ -146,11 +148,25 @@ func (e *Engine) AddForeign(plan *Plan, o *Outcome, findings []v1alpha1.Isolatio
 		seen[finding.Object] = true
 		item := v1alpha1.DriftReportItem{
 			Object: finding.Object, Type: v1alpha1.DriftObjectForeign, Severity: finding.Severity,
-			Attribution: v1alpha1.Attribution{Confidence: v1alpha1.ConfidenceUnknown},
+			Attribution: e.maker(ctx, finding.Object),
 			Action:      v1alpha1.DriftReported, FirstSeen: finding.Since, Hint: redact.Text(finding.Message, 256),
 		}
 		o.Details = append(o.Details, item)
 		o.Open = append(o.Open, Summary(&item))
 	}
 	slices.SortFunc(o.Open, CompareItems)
+}
+
+// maker says who made a foreign object what it is, as far as the object itself tells.
+func (e *Engine) maker(ctx context.Context, ref v1alpha1.ObjectReference) v1alpha1.Attribution {
+	unknown := v1alpha1.Attribution{Confidence: v1alpha1.ConfidenceUnknown}
+	made, err := e.scheme.New(schema.GroupVersionKind{Group: ref.Group, Version: "v1", Kind: ref.Kind})
+	if err != nil {
+		return unknown
+	}
+	object, ok := made.(client.Object)
+	if !ok || e.reader.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, object, client.UnsafeDisableDeepCopy) != nil {
+		return unknown
+	}
+	return attribution(drift.LastWriter(object, v1alpha1.FieldManager))
 }

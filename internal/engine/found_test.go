@@ -13,14 +13,34 @@
 package engine
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
+
+// shelf is a cache of NetworkPolicies.
+type shelf []*networkingv1.NetworkPolicy
+
+func (s shelf) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	for _, policy := range s {
+		if target, ok := into.(*networkingv1.NetworkPolicy); ok && client.ObjectKeyFromObject(policy) == key {
+			policy.DeepCopyInto(target)
+			return nil
+		}
+	}
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+}
+
+func (s shelf) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
 
 func TestStuck(t *testing.T) {
 	t.Parallel()
@@ -63,13 +83,19 @@ func TestAddForeign(t *testing.T) {
 		return v1alpha1.IsolationFinding{Type: v1alpha1.FindingNetworkExposure, Severity: v1alpha1.SeverityCritical, Object: object, Message: message}
 	}
 	o := &Outcome{}
-	newEngine(t).AddForeign(plan, o, []v1alpha1.IsolationFinding{
+	e := newEngine(t)
+	e.reader = shelf{&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "acme-dev", Name: "open", ManagedFields: []metav1.ManagedFieldsEntry{
+		{Manager: "helm", Operation: metav1.ManagedFieldsOperationApply, Time: &metav1.Time{Time: time.Unix(2, 0)}},
+		{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate, Time: &metav1.Time{Time: time.Unix(1, 0)}},
+	}}}}
+	e.AddForeign(t.Context(), plan, o, []v1alpha1.IsolationFinding{
 		finding(policy, "lets all in"), finding(policy, "lets all out"),
 		finding(plan.Walls[0].reference(), "ours, and edited"),
 		finding(v1alpha1.ObjectReference{Kind: "Namespace", Name: "acme-dev"}, "no wall"),
 	})
 	want := []v1alpha1.DriftItem{{
 		Object: policy, Type: v1alpha1.DriftObjectForeign, Severity: v1alpha1.SeverityCritical, Action: v1alpha1.DriftReported,
+		Manager: "helm",
 	}}
 	if diff := cmp.Diff(want, o.Open); diff != "" {
 		t.Errorf("open (-want +got):\n%s", diff)

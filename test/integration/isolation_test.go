@@ -78,7 +78,7 @@ var _ = Describe("isolation by effect", func() {
 			HaveKeyWithValue(v1alpha1.ConditionInSync, "False DriftDetected"),
 		))
 		Expect(driftOf(ctx, "opened")).To(HaveField("Top", ConsistOf(
-			item(open, v1alpha1.DriftObjectForeign, v1alpha1.DriftReported, gstruct.Fields{"Severity": Equal(v1alpha1.SeverityCritical)}))))
+			item(open, v1alpha1.DriftObjectForeign, v1alpha1.DriftReported, gstruct.Fields{"Severity": Equal(v1alpha1.SeverityCritical), "Manager": Equal("helm")}))))
 		Eventually(eventsOf).WithContext(ctx).WithArguments("opened").Should(And(
 			HaveKeyWithValue(v1alpha1.EventIsolationLost, ConsistOf("NetworkPolicy opened/open")),
 			HaveKeyWithValue(v1alpha1.EventForeignObjectDetected, ConsistOf("NetworkPolicy opened/open")),
