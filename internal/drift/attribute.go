@@ -13,13 +13,11 @@
 package drift
 
 import (
-	"strings"
-	"unicode"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/redact"
 )
 
 // maxManagerLength bounds the name of a field manager, in characters, as the API server does.
@@ -165,20 +163,5 @@ func touches(set *fieldpath.Set, path fieldpath.Path) bool {
 	return false
 }
 
-// clean makes a text that a client chose fit to be shown: each character that isn't printable becomes "?", among them
-// line breaks and those that reverse the direction of writing, and what is longer than limit characters is cut off.
-func clean(text string, limit int) string {
-	var out strings.Builder
-	n := 0
-	for _, r := range text {
-		if n == limit {
-			break
-		}
-		if !unicode.IsPrint(r) {
-			r = '?'
-		}
-		out.WriteRune(r)
-		n++
-	}
-	return out.String()
-}
+// clean makes a text that a client chose fit to be shown, with at most limit characters.
+func clean(text string, limit int) string { return redact.Name(text, limit) }

@@ -171,7 +171,7 @@ func TestErrorOfStatus(t *testing.T) {
 	}{
 		"not found":      {apierrors.NewNotFound(policies, "deny"), `networkpolicies.networking.k8s.io "deny" not found`},
 		"a conflict":     {conflict, `Apply failed with 1 conflict: conflict with "kubectl" using v1: .spec.x`},
-		"a policy's no":  {guarded, `networkpolicies.networking.k8s.io "deny" is forbidden: ValidatingAdmissionPolicy 'guard' with binding 'guard' denied request: not yours`},
+		"a policy's no":  {guarded, `networkpolicies.networking.k8s.io "deny" is forbidden: ValidatingAdmissionPolicy 'guard' with binding 'guard' denied request: …`},
 		"another reason": {forbidden, `networkpolicies.networking.k8s.io "deny": Forbidden: [spec.x: Invalid value: must be a, ask your admin]`},
 		"no message":     {&apierrors.StatusError{}, ""},
 		"a nil pointer":  {(*apierrors.StatusError)(nil), ""},

@@ -14,6 +14,7 @@ package redact
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ func statusText(status metav1.Status) string {
 }
 
 // messageText returns a message that is not about fields. What isn't an answer of the API server at all, but of
-// something between it and us, is left out.
+// something between it and us, is left out; so is what an admission policy or a webhook says in its own words.
 func messageText(message string, causes []metav1.StatusCause) string {
 	for _, cause := range causes {
 		if cause.Type != metav1.CauseTypeUnexpectedServerResponse || cause.Message == "" {
@@ -72,8 +73,15 @@ func messageText(message string, causes []metav1.StatusCause) string {
 			message = ellipsis + rest
 		}
 	}
+	if at := ownWords.FindStringIndex(message); at != nil {
+		message = message[:at[1]] + ellipsis
+	}
 	return scrub(message)
 }
+
+// ownWords are what the words of an admission policy, or of a webhook, follow. Whoever wrote these may quote anything
+// of the object; which policy it was, whose words can be read where it is, stands before.
+var ownWords = regexp.MustCompile(`denied (?:the )?request: `)
 
 func isFieldCause(cause metav1.StatusCause) bool {
 	return strings.HasPrefix(string(cause.Type), fieldTypePrefix) || valueless[field.ErrorType(cause.Type)]

@@ -193,6 +193,8 @@ var _ = Describe("isolation by effect", func() {
 		open.Spec = networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{}}}
 		Expect(world.Admin.Create(ctx, open)).To(Succeed())
 		Eventually(isolationOf).WithContext(ctx).WithArguments("steady").Should(HaveField("Findings", HaveLen(1)))
+		Eventually(eventsOf).WithContext(ctx).WithArguments("steady").Should(And(
+			HaveKey(v1alpha1.EventIsolationLost), HaveKey(v1alpha1.EventForeignObjectDetected), HaveKey(v1alpha1.EventDriftDetected)))
 		before, err := isolationOf(ctx, "steady")
 		Expect(err).NotTo(HaveOccurred())
 		events, err := eventsOf(ctx, "steady")

@@ -156,6 +156,8 @@ var _ = Describe("a secret value", func() {
 		Eventually(eventsOf).WithContext(ctx).WithArguments("secretive").Should(And(
 			HaveKey(v1alpha1.EventDriftCorrected), HaveKey(v1alpha1.EventForeignObjectDetected), HaveKey(v1alpha1.EventIsolationLost)))
 
+		Eventually(driftOf).WithContext(ctx).WithArguments("secretive").Should(HaveField("Open", BeEquivalentTo(2)))
+
 		By("reading all that the operator said")
 		texts := said(ctx, log)
 		Expect(texts["tenants"]).To(ContainSubstring("metadata.annotations[" + noteKey + "]"))
