@@ -103,6 +103,13 @@ verify: generate ## Check that what is generated is committed, then style, licen
 	hack/verify/tidy.sh
 	$(MAKE) --no-print-directory lint
 
+# How many namespaces drift at once in `make test-storm`; make test lets 100 of them.
+STORM ?= 1000
+
+.PHONY: test-storm
+test-storm: ## Let all namespaces of one tenant drift at once: make test-storm STORM=1000 (some five minutes).
+	@$(WITH_ASSETS) set -x && BULKHEAD_STORM_NAMESPACES=$(STORM) $(GO) test -count=1 -v -timeout 40m ./test/storm
+
 .PHONY: bench
 bench: build ## Measure the operator beside a bare client: make bench TENANTS=100 NAMESPACES=3 (see docs/performance.md).
 	@$(WITH_ASSETS) set -x && \

@@ -189,6 +189,11 @@ func (r *NamespaceReconciler) ensure(ctx context.Context, view *facts.Namespace,
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	known := findings
+	if findings == nil {
+		known = r.Ledger.Findings(tenant.Name, name)
+	}
+	r.Engine.AddForeign(ctx, plan, outcome, known)
 	r.record(view, name, status.Report{State: status.Applied, Outcome: outcome, Findings: findings})
 	announce(r.Events, tenant, outcome)
 	if outcome.Err != nil {
@@ -197,9 +202,8 @@ func (r *NamespaceReconciler) ensure(ctx context.Context, view *facts.Namespace,
 	return ctrl.Result{RequeueAfter: again(outcome, until(expiry))}, outcome.Err
 }
 
-// judge says what opens a namespace beyond its spec, whoever opened it, and adds foreign objects that do to the
-// differences. Nil says that it is too early to judge: the cache doesn't show yet what was written, and another pass
-// comes when it does.
+// judge says what opens a namespace beyond its spec, whoever opened it. Nil says that it can't be judged now: the cache
+// doesn't show yet what was written (another pass comes when it does), or a policy block can't be rendered.
 func (r *NamespaceReconciler) judge(
 	ctx context.Context, live *corev1.Namespace, plan *engine.Plan, outcome *engine.Outcome,
 ) ([]v1alpha1.IsolationFinding, error) {
@@ -213,12 +217,7 @@ func (r *NamespaceReconciler) judge(
 	if outcome.Moving {
 		return nil, nil
 	}
-	findings, err := r.Judge.Judge(ctx, plan, live)
-	if err != nil {
-		return nil, err
-	}
-	r.Engine.AddForeign(ctx, plan, outcome, findings)
-	return findings, nil
+	return r.Judge.Judge(ctx, plan, live)
 }
 
 // passOf says how a tenant's objects are to be treated at a time, and when that changes by itself (zero for never).

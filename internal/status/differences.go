@@ -78,6 +78,16 @@ func (l *Ledger) Reported(tenant, namespace string, closed int) {
 	}
 }
 
+// Findings are what opened a namespace when it was last judged. They are shared: don't change them.
+func (l *Ledger) Findings(tenant, namespace string) []v1alpha1.IsolationFinding {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p, ok := l.tenants[tenant]; ok {
+		return p.reports[namespace].Findings
+	}
+	return nil
+}
+
 // RecordShared takes what opens all of a tenant's namespaces.
 func (l *Ledger) RecordShared(tenant string, findings []v1alpha1.IsolationFinding) {
 	l.mu.Lock()

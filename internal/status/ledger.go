@@ -120,9 +120,10 @@ func (l *Ledger) Record(tenant, namespace string, report Report) {
 		countNew(before.Outcome, report.Outcome)
 	}
 	if report.Findings == nil && report.State == Applied {
-		report.Findings = before.Findings // it wasn't judged this time
+		report.Findings = before.Findings // it wasn't judged this time; snapshots share them, so that nothing may write there
+	} else {
+		keepSince(before.Findings, report.Findings)
 	}
-	keepSince(before.Findings, report.Findings)
 	p.reports[namespace] = report
 	if l.concerned[namespace] == nil {
 		l.concerned[namespace] = map[string]bool{}

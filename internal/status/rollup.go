@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -243,6 +244,9 @@ func count(n int) int32 { return int32(n) } //nolint:gosec // bounded by the num
 func more(n int, what string) string {
 	if n <= 0 {
 		return ""
+	}
+	if n == 1 {
+		what = strings.TrimSuffix(what, "s")
 	}
 	return fmt.Sprintf("; and %d more %s", n, what)
 }

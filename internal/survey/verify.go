@@ -133,6 +133,9 @@ func (s *Survey) enter(ctx context.Context, judge *exposure.Judge, v *Verificati
 	if err != nil {
 		return err
 	}
+	if findings == nil {
+		return errors.New("isolation can't be judged while a policy block can't be rendered")
+	}
 	verdict.Findings = append(verdict.Findings, findings...)
 	for _, sentence := range r.plan.OpenBySpec {
 		verdict.OpenBySpec = append(verdict.OpenBySpec, r.name+": "+sentence)

@@ -138,6 +138,24 @@ var _ = Describe("isolation by effect", func() {
 		awaitIsolated(ctx, "powerless")
 	})
 
+	It("is lost when the ClusterRole that somebody is bound to comes to allow something", Serial, func(ctx SpecContext) {
+		provision(ctx, someTenant("widened").Obj())
+		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "widening"}}
+		binding := &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "widened", Name: "harmless"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "widening"},
+			Subjects:   []rbacv1.Subject{User("outsider")},
+		}
+		create(ctx, role, binding)
+		awaitIsolated(ctx, "widened")
+		Consistently(isolationOf).WithContext(ctx).WithArguments("widened").Should(findings())
+		interfere(ctx, world.Admin, "kubectl-edit", role, func(r *rbacv1.ClusterRole) {
+			r.Rules = []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}}}
+		})
+		Eventually(isolationOf).WithContext(ctx).WithArguments("widened").Should(findings(
+			finding(v1alpha1.FindingAccessExposure, binding, v1alpha1.SeverityCritical, "outsider", "secrets")))
+	})
+
 	It("is lost to a label that somebody puts on another namespace, and that an opening selects", func(ctx SpecContext) {
 		provision(ctx, MakeTenant("inviting").Namespaces("inviting").Policy(Allow(v1alpha1.Opening{
 			Name: "scrape", Direction: v1alpha1.Ingress,

@@ -144,9 +144,9 @@ var _ = Describe("Samples", func() {
 			}
 		}
 		must(world.Kubectl(ctx, "apply", "--server-side", "-k", directory))
-		Expect(tenants).To(ContainElements("storefront", "catalog", "observability", "legacy"))
+		Expect(tenants).To(ContainElements("storefront", "catalog", "observability", "legacy", "checkout"))
 		for _, name := range tenants {
-			if must(tenantNamed(name)(ctx)).Spec.Drift == nil {
+			if drift := must(tenantNamed(name)(ctx)).Spec.Drift; drift == nil || drift.Mode != v1alpha1.DriftObserve {
 				Eventually(ctx, tenantNamed(name)).Should(inSync(), name)
 				continue
 			}
