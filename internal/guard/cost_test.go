@@ -1,0 +1,204 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package guard_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/cel/environment"
+
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/guard"
+)
+
+const (
+	// budget is the part of the API server's limit for one expression that one of ours may cost, with its variables.
+	budget = celconfig.PerCallLimit / 4
+	// askBudget is that of an expression that asks the authorizer: one question costs 35 % by itself.
+	askBudget = celconfig.PerCallLimit / 2
+	// big is how many labels, annotations, subjects and rules the objects have, all of them offending.
+	big = 100
+)
+
+// request is one admission request.
+type request struct {
+	rail          string
+	object        runtime.Object
+	old           runtime.Object
+	gvk           schema.GroupVersionKind
+	resource, sub string
+	operation     admission.Operation
+}
+
+// requests are large requests, and small ones. Each rail has at least one that it refuses.
+func requests() map[string]request {
+	namespace := corev1.SchemeGroupVersion.WithKind("Namespace")
+	policy := schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"}
+	report := v1alpha1.GroupVersion.WithKind("DriftReport")
+	wall := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "wall", Namespace: "acme-prod", Labels: map[string]string{
+		v1alpha1.LabelTenant: "acme", v1alpha1.LabelManagedBy: v1alpha1.ManagedByBulkhead, v1alpha1.LabelFeature: "network",
+	}}}
+	subjects, rules := make([]rbacv1.Subject, big), make([]rbacv1.PolicyRule, big)
+	for i := range big {
+		subjects[i] = rbacv1.Subject{Kind: "Group", APIGroup: rbacv1.GroupName, Name: fmt.Sprintf("system:stranger:%d", i)}
+		rules[i] = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"roles"}, Verbs: []string{"get", "list", "watch", "bind", fmt.Sprint(i)}}
+	}
+	old, updated := tenantNamespace("old"), tenantNamespace("new")
+	free := tenantNamespace("free")
+	delete(free.Labels, v1alpha1.LabelTenant)
+	binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: "acme-prod"}, Subjects: subjects}
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: "acme-prod"}, Rules: rules}
+	return map[string]request{
+		"a wall is changed":             {"bulkhead-managed-objects", wall, wall, policy, "networkpolicies", "", admission.Update},
+		"a wall is deleted":             {"bulkhead-managed-objects", nil, wall, policy, "networkpolicies", "", admission.Delete},
+		"a wall is forged":              {"bulkhead-managed-objects", wall, nil, policy, "networkpolicies", "", admission.Create},
+		"all labels change":             {"bulkhead-namespace-metadata", updated, old, namespace, "namespaces", "", admission.Update},
+		"all labels change at the back": {"bulkhead-namespace-metadata", updated, old, namespace, "namespaces", "finalize", admission.Update},
+		"a namespace joins":             {"bulkhead-namespace-ownership", updated, free, namespace, "namespaces", "", admission.Update},
+		"a namespace is made":           {"bulkhead-namespace-ownership", updated, nil, namespace, "namespaces", "", admission.Create},
+		"a namespace is deleted":        {"bulkhead-namespace-ownership", nil, old, namespace, "namespaces", "", admission.Delete},
+		"a report is forged":            {"bulkhead-tenant-objects", wall, nil, report, "driftreports", "", admission.Create},
+		"a report is deleted":           {"bulkhead-tenant-objects", nil, wall, report, "driftreports", "", admission.Delete},
+		"strangers are bound":           {"bulkhead-access-bindings", binding, nil, rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), "rolebindings", "", admission.Create},
+		"a role is widened":             {"bulkhead-access-roles", role, nil, rbacv1.SchemeGroupVersion.WithKind("Role"), "roles", "", admission.Create},
+	}
+}
+
+// tenantNamespace is a namespace of acme with as many guarded keys as any will have.
+func tenantNamespace(value string) *corev1.Namespace {
+	it := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme-prod", Labels: map[string]string{v1alpha1.LabelTenant: "acme"}, Annotations: map[string]string{}}}
+	for i := range big {
+		it.Labels[fmt.Sprintf("%skey-%d", v1alpha1.GuardPrefix, i)] = value
+		it.Labels[fmt.Sprintf("example.com/key-%d", i)] = value
+		it.Annotations[fmt.Sprintf("%skey-%d", v1alpha1.GuardPrefix, i)] = strings.Repeat(value, 100)
+	}
+	return it
+}
+
+// TestShippedCost prints, with -v, what each expression costs of the API server's limit for large requests, and checks
+// that every rule refuses them without an error.
+func TestShippedCost(t *testing.T) {
+	t.Parallel()
+	rails := map[string]guard.Rail{}
+	for _, rail := range shipped(t) {
+		rails[rail.Name()] = rail
+	}
+	tried := map[string]bool{}
+	for name, r := range requests() {
+		tried[r.rail] = true
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			judge(t, rails[r.rail].Policy.Spec, r)
+		})
+	}
+	for name := range rails {
+		if !tried[name] {
+			t.Errorf("no request is refused by %s", name)
+		}
+	}
+}
+
+func judge(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicySpec, r request) {
+	t.Helper()
+	validation := spec.Validations[0]
+	for what, accessor := range map[string]plugincel.ExpressionAccessor{
+		"expression":        &validating.ValidationCondition{Expression: validation.Expression},
+		"messageExpression": &validating.MessageExpressionCondition{MessageExpression: validation.MessageExpression},
+		"auditAnnotation":   &validating.AuditAnnotationCondition{Key: "break-glass", ValueExpression: spec.AuditAnnotations[0].ValueExpression},
+	} {
+		result, cost := evaluate(t, spec, r, accessor)
+		limit := int64(budget)
+		if what == "expression" && r.operation == admission.Delete && strings.Contains(validation.Expression, "authorizer.") {
+			limit = askBudget
+		}
+		t.Logf("%8d %5.1f%%  %s: %s", cost, 100*float64(cost)/celconfig.PerCallLimit, r.rail, what)
+		if cost > limit {
+			t.Errorf("%s costs %d, more than %d", what, cost, limit)
+		}
+		text, isText := result.(string)
+		switch what {
+		case "expression":
+			if allowed, isBool := result.(bool); allowed || !isBool {
+				t.Errorf("the request isn't refused: %v", result)
+			}
+		case "messageExpression":
+			// What the message must say: whose, which rule, and who writes it.
+			rule, _, _ := strings.Cut(strings.TrimPrefix(r.rail, "bulkhead-"), "-bindings")
+			rule, _, _ = strings.Cut(rule, "-roles")
+			if !isText || !strings.HasPrefix(text, `tenant "`) || !strings.Contains(text, "rule "+rule+": ") || !strings.Contains(text, "enant") || strings.Contains(text, "\n") {
+				t.Errorf("the message is %q", result)
+			}
+		default:
+			if text != "" {
+				t.Errorf("somebody who wasn't trusted leaves the trace %q", text)
+			}
+		}
+	}
+}
+
+// evaluate is what an expression of a policy comes to, and what it costs with its variables.
+func evaluate(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicySpec, r request, expression plugincel.ExpressionAccessor) (any, int64) {
+	t.Helper()
+	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	declarations := plugincel.OptionalVariableDeclarations{HasAuthorizer: true}
+	variables := make([]plugincel.NamedExpressionAccessor, len(spec.Variables))
+	for i, v := range spec.Variables {
+		variables[i] = &validating.Variable{Name: v.Name, Expression: v.Expression}
+	}
+	compiler.CompileAndStoreVariables(variables, declarations, environment.NewExpressions)
+	condition := compiler.CompileCondition([]plugincel.ExpressionAccessor{expression}, declarations, environment.NewExpressions)
+	if errs := condition.CompilationErrors(); len(errs) > 0 {
+		t.Fatalf("%q doesn't compile: %v", expression.GetExpression(), errs)
+	}
+	attributes := admission.NewAttributesRecord(r.object, r.old, r.gvk, "acme-prod", "x",
+		schema.GroupVersionResource{Group: r.gvk.Group, Version: r.gvk.Version, Resource: r.resource}, r.sub, r.operation, nil, false,
+		&user.DefaultInfo{Name: "mallory", Groups: []string{"system:authenticated"}})
+	versioned := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: r.gvk}
+	if r.object != nil {
+		versioned.VersionedObject.Set(r.object)
+	}
+	if r.old != nil {
+		versioned.VersionedOldObject.Set(r.old)
+	}
+	asked := plugincel.CreateAdmissionRequest(attributes, metav1.GroupVersionResource{Group: r.gvk.Group, Version: r.gvk.Version, Resource: r.resource}, metav1.GroupVersionKind(r.gvk))
+	nobody := authorizer.AuthorizerFunc(func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
+		return authorizer.DecisionNoOpinion, "", nil
+	})
+	results, left, err := condition.ForInput(t.Context(), versioned, asked, plugincel.OptionalVariableBindings{Authorizer: nobody},
+		plugincel.CreateNamespaceObject(tenantNamespace("ns")), celconfig.RuntimeCELCostBudget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if results[0].Error != nil {
+		t.Fatalf("%q: %v", expression.GetExpression(), results[0].Error)
+	}
+	return results[0].EvalResult.Value(), celconfig.RuntimeCELCostBudget - left
+}
