@@ -77,6 +77,10 @@ var deliberate = []refusal{
 		why: "without the aggregation rule, the role would keep rules that were gathered meanwhile: it is made anew instead",
 	},
 	{
+		suite: "test/integration", what: "patch networkpolicies.networking.k8s.io", name: "bulkhead-default-deny", says: "denied request",
+		why: "an admission policy that quotes what it refuses, so that it can be seen that nobody is told",
+	},
+	{
 		says: " cannot ", restarting: true, sometimes: true,
 		why: "an API server that was restarted refuses everybody until it has loaded its roles",
 	},
