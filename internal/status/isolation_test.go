@@ -131,6 +131,9 @@ func TestLedgerOfFindings(t *testing.T) {
 	later := finding
 	later.Since = metav1.NewTime(now.Add(time.Hour))
 	record(nil)
+	if record([]v1alpha1.IsolationFinding{}) != 1 {
+		t.Error("that the namespace was judged, and is closed, is no news")
+	}
 	if record([]v1alpha1.IsolationFinding{finding}) != 1 {
 		t.Error("a finding is no news")
 	}

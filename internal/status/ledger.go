@@ -274,7 +274,8 @@ func same(a, b Report) bool {
 	if (a.Outcome == nil) != (b.Outcome == nil) {
 		return false
 	}
-	if !equality.Semantic.DeepEqual(a.Findings, b.Findings) {
+	// Nil is not judged, empty is closed: the comparison below takes the two for the same.
+	if (a.Findings == nil) != (b.Findings == nil) || !equality.Semantic.DeepEqual(a.Findings, b.Findings) {
 		return false
 	}
 	return a.Outcome == nil || (a.Outcome.Ignored == b.Outcome.Ignored && slices.Equal(a.Outcome.Conditions, b.Outcome.Conditions) &&
