@@ -142,6 +142,14 @@ func (i *Intent) leaving(ignored drift.Difference) *Intent {
 	return &left
 }
 
+// at is the intent for one version of the object: applying it fails if there is a newer one.
+func (i *Intent) at(version string) *Intent {
+	at := *i
+	at.Object = i.Object.DeepCopy()
+	at.Object.SetResourceVersion(version)
+	return &at
+}
+
 func (i *Intent) id() objectID { return objectID{gvk: i.GVK, key: i.Key} }
 
 // reference names the object in status and events.

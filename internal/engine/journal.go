@@ -30,6 +30,8 @@ type Journal struct {
 	// writing are the objects of which a write is under way, each with the version at which a watch reported its
 	// deletion meanwhile; empty if none did.
 	writing map[objectID]string
+	// races are the objects that someone changed between our judgement and our correction, the last time.
+	races map[objectID]bool
 }
 
 type entry struct {
@@ -53,7 +55,7 @@ func (e entry) is(live metav1.Object, intent *Intent) bool {
 
 // NewJournal makes an empty journal.
 func NewJournal() *Journal {
-	return &Journal{entries: map[objectID]entry{}, writing: map[objectID]string{}}
+	return &Journal{entries: map[objectID]entry{}, writing: map[objectID]string{}, races: map[objectID]bool{}}
 }
 
 func (j *Journal) get(id objectID) (entry, bool) {
@@ -68,6 +70,20 @@ func (j *Journal) begin(id objectID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.writing[id] = ""
+}
+
+// raced notes that a correction is about to be tried, or that one came through, and reports whether the one before was
+// tried and didn't.
+func (j *Journal) raced(id objectID, trying bool) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	before := j.races[id]
+	if trying {
+		j.races[id] = true
+	} else {
+		delete(j.races, id)
+	}
+	return before
 }
 
 func (j *Journal) end(id objectID) {

@@ -167,6 +167,7 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 		}
 		live = nil
 	}
+	judged := versionOf(live)
 	if live != nil {
 		if pointers := j.difference.InjectedPointers(); len(pointers) > 0 {
 			patched, err := e.writer.removePaths(ctx, id, live.GetResourceVersion(), pointers)
@@ -176,20 +177,54 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 				if err := e.remove(ctx, id, live); err != nil {
 					return nil, err
 				}
-				live = nil
+				live, judged = nil, ""
 			case err != nil:
 				return nil, err
-			case j.difference.OnlyInjected():
+			case !j.difference.OnlyInjected():
+				judged = patched.ResourceVersion
+			default:
 				e.journal.put(id, entry{uid: patched.UID, version: patched.ResourceVersion, hash: intent.Hash})
 				return patched, nil
 			}
 		}
 	}
-	applied, err := e.writer.apply(ctx, intent.leaving(j.ignored))
+	if j.verdict != drifted {
+		judged = "" // nothing is lost if a newer version is overwritten: it was to be written over anyway
+	}
+	applied, err := e.applyOver(ctx, intent.leaving(j.ignored), judged)
 	if err != nil {
 		return nil, err
 	}
 	futile := live != nil && live.GetResourceVersion() == applied.ResourceVersion
 	e.journal.put(id, entry{uid: applied.UID, version: applied.ResourceVersion, hash: intent.Hash, futile: futile})
 	return applied, nil
+}
+
+func versionOf(live client.Object) string {
+	if live == nil {
+		return ""
+	}
+	return live.GetResourceVersion()
+}
+
+// applyOver applies an intent to the version of the object that was judged (any, if it is empty): what someone changed
+// since would be undone without having been seen. If there is a newer one, it is left to be judged; but only once, as
+// whoever writes all the time must not keep us from ever correcting.
+func (e *Engine) applyOver(ctx context.Context, intent *Intent, judged string) (*metav1.PartialObjectMetadata, error) {
+	id := intent.id()
+	if judged != "" && !e.journal.raced(id, true) {
+		applied, err := e.writer.apply(ctx, intent.at(judged))
+		if apierrors.IsConflict(err) {
+			return nil, errChangedMeanwhile
+		}
+		if err == nil {
+			e.journal.raced(id, false)
+		}
+		return applied, err
+	}
+	applied, err := e.writer.apply(ctx, intent)
+	if err == nil {
+		e.journal.raced(id, false)
+	}
+	return applied, err
 }

@@ -24,7 +24,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 
-	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/drift"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/test/conformance/corpus"
@@ -185,7 +184,9 @@ func (l *lab) note(intent *engine.Intent, all []mutation.Mutation, columns map[s
 		l.tried[kind] = map[string]bool{}
 	}
 	for _, m := range all {
-		l.tried[kind][m.About.Generic()] = true
+		for i := range m.About {
+			l.tried[kind][m.About[:i+1].Generic()] = true
+		}
 	}
 }
 
@@ -205,5 +206,3 @@ func marshal(t *testing.T, v any) string {
 	}
 	return string(raw)
 }
-
-var _ = v1alpha1.Prefix

@@ -128,9 +128,8 @@ func (j *judge) value(p place, path Path) {
 	want, isMap := p.want.(map[string]any)
 	have, areMaps := p.have.(map[string]any)
 	areMaps = areMaps && isMap && !scalars[p.goType]
-	holds := path.starts("metadata") && (len(path) == 1 || len(path) == 2 && (path[1].Key == "labels" || path[1].Key == "annotations"))
 	switch {
-	case holds: // others have something in it, too
+	case path.shared(): // others have something in it, too
 		j.inside(p.goType, content(want), content(have), path)
 	case !p.hasWanted && !p.hasActual, !j.ours.counts(path):
 	case !p.hasWanted:
@@ -142,6 +141,11 @@ func (j *judge) value(p place, path Path) {
 	case canonical(p.goType, p.want) != canonical(p.goType, p.have):
 		j.note(path, v1alpha1.DriftFieldModified)
 	}
+}
+
+// shared reports whether a path is a map in which others have keys, too.
+func (p Path) shared() bool {
+	return p.starts("metadata") && (len(p) == 1 || len(p) == 2 && (p[1].Key == "labels" || p[1].Key == "annotations"))
 }
 
 // inside looks at each key of two maps.

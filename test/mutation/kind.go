@@ -106,6 +106,7 @@ func (k *Kind) collect(ref smdschema.TypeRef, path Path, into map[string]bool) {
 	}
 	atom, _ := k.schema.Resolve(ref)
 	switch {
+	case atom.Scalar != nil: // or anything, which the schema doesn't look into
 	case atom.Map != nil:
 		for _, field := range atom.Map.Fields {
 			k.collect(field.Type, path.field(field.Name), into)

@@ -79,7 +79,7 @@ func (m Mutation) Apply(object map[string]any) (map[string]any, error) {
 		case Append:
 			return append(slices.Clone(list), m.Value), true
 		case Duplicate:
-			return append(slices.Clone(list), list[0]), true
+			return append(slices.Clone(list), list[:min(1, len(list))]...), true
 		case Reverse:
 			list = slices.Clone(list)
 			slices.Reverse(list)
@@ -113,9 +113,9 @@ type generator struct {
 	all  []Mutation
 }
 
-// Mutations are all mutations of an object that is as the intent says. None of them changes what makes it that object,
-// or nothing at all.
-func Mutations(kind *Kind, intent map[string]any) ([]Mutation, error) {
+// Mutations are all mutations, or all with one of these operations, of an object that is as the intent says. None of
+// them changes what makes it that object, or nothing at all.
+func Mutations(kind *Kind, intent map[string]any, only ...Op) ([]Mutation, error) {
 	live, err := kind.Content(intent)
 	if err != nil {
 		return nil, err
@@ -130,6 +130,9 @@ func Mutations(kind *Kind, intent map[string]any) ([]Mutation, error) {
 		default:
 			g.field(f, live, nil)
 		}
+	}
+	if len(only) > 0 {
+		g.all = slices.DeleteFunc(g.all, func(m Mutation) bool { return !slices.Contains(only, m.Op) })
 	}
 	return g.effective(live)
 }

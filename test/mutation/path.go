@@ -35,14 +35,10 @@ func (s Step) inList() bool { return s.Key == "" && !s.Free }
 // A Path leads to a value in an object's JSON content.
 type Path []Step
 
-func (p Path) with(s Step) Path        { return append(slices.Clip(p), s) }
-func (p Path) field(name string) Path  { return p.with(Step{Key: name}) }
-func (p Path) key(key string) Path     { return p.with(Step{Key: key, Free: true}) }
-func (p Path) index(i int) Path        { return p.with(Step{Index: i}) }
-func (p Path) join(steps ...Step) Path { return append(slices.Clip(p), steps...) }
-func (p Path) within(other Path) bool {
-	return len(p) >= len(other) && slices.Equal(p[:len(other)], other)
-}
+func (p Path) with(s Step) Path       { return append(slices.Clip(p), s) }
+func (p Path) field(name string) Path { return p.with(Step{Key: name}) }
+func (p Path) key(key string) Path    { return p.with(Step{Key: key, Free: true}) }
+func (p Path) index(i int) Path       { return p.with(Step{Index: i}) }
 func (p Path) starts(names ...string) bool {
 	for i, name := range names {
 		if i >= len(p) || p[i].Key != name {
@@ -87,28 +83,6 @@ func (p Path) text(bracketed func(Step) string) string {
 	return out.String()
 }
 
-// at returns the value at a path.
-func at(content any, path Path) (any, bool) {
-	for _, step := range path {
-		switch here := content.(type) {
-		case map[string]any:
-			value, ok := here[step.Key]
-			if !ok {
-				return nil, false
-			}
-			content = value
-		case []any:
-			if step.Index >= len(here) {
-				return nil, false
-			}
-			content = here[step.Index]
-		default:
-			return nil, false
-		}
-	}
-	return content, true
-}
-
 // edit returns content with the value at a path replaced by what change makes of it. Maps on the way are made if they
 // aren't there. What change isn't told of isn't copied. If change wants no value, the key or the item goes.
 func edit(content any, path Path, change func(old any, there bool) (value any, keep bool)) (any, error) {
@@ -119,6 +93,9 @@ func edit(content any, path Path, change func(old any, there bool) (value any, k
 	step, last := path[0], len(path) == 1
 	switch here := content.(type) {
 	case nil:
+		if step.inList() {
+			return nil, fmt.Errorf("editing %s: there is no list", path)
+		}
 		return edit(map[string]any{}, path, change)
 	case map[string]any:
 		out := maps.Clone(here)

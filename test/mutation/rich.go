@@ -16,7 +16,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -66,18 +65,17 @@ func Plans(c corpus.Case) ([]*engine.Plan, error) {
 }
 
 // Rich is a Tenant that uses every room, with a namespace of its name: openings with every kind of peer and port,
-// members of every kind, amounts with every kind of unit. No type of limit may be there twice, so that odd and even
-// turns limit different types.
+// members of every kind, amounts with every kind of unit. Odd and even turns differ where the API server allows some
+// changes only beside the one and some only beside the other: no type of limit may be there twice, and a quota of
+// anything but pods can't be narrowed to a scope.
 func Rich(name string, turn int) *v1alpha1.Tenant {
 	return MakeTenant(name).
-		Namespace(name, WithLabel("environment", "production"), WithAnnotation("example.com/owner", "team@example.com"),
-			WithAnnotation(v1alpha1.GuardPrefix+"example", "one")).
+		Namespace(name, WithLabel("environment", "production"), WithAnnotation("example.com/owner", "team@example.com")).
 		Member("owners", v1alpha1.RoleAdmin, User(name+"-zoe"), Group(name+"-admins")).
 		Member("readers", v1alpha1.RoleView, Group(name+"-readers"), ServiceAccount(name, "reader"), ServiceAccount("kube-system", "scraper")).
 		MemberIn("developers", v1alpha1.RoleEdit, []string{name}, Group(name+"-developers"), User(name+"-joe"), User(name+"-ann")).
 		Policy(
 			Quota(corev1.ResourcePods, "20"), Quota(corev1.ResourceRequestsCPU, "4500m"), Quota(corev1.ResourceRequestsMemory, "8Gi"),
-			Quota("count/jobs.batch", "7"), Quota("requests.storage", "1e12"),
 			Enforce(v1alpha1.PodSecurityBaseline),
 			Network(func(n *v1alpha1.Network) { n.APIServer = v1alpha1.Allow }),
 			Allow(v1alpha1.Opening{Name: "ranges", Direction: v1alpha1.Egress, Peers: []v1alpha1.Peer{
@@ -86,8 +84,17 @@ func Rich(name string, turn int) *v1alpha1.Tenant {
 			Allow(v1alpha1.Opening{Name: "mixed", Direction: v1alpha1.Ingress, Peers: mixedPeers()}),
 			Allow(v1alpha1.Opening{Name: "tenants", Direction: v1alpha1.Ingress, Ports: []v1alpha1.Port{{Port: 9090}},
 				Peers: []v1alpha1.Peer{{Tenant: "shared"}, {Tenant: "observability"}}}),
-			richLimits(turn),
+			richLimits(turn), richQuota(turn),
 		).Obj()
+}
+
+func richQuota(turn int) PolicyOption {
+	return func(p *v1alpha1.PolicyBlocks) {
+		if turn%2 == 1 {
+			Quota("count/jobs.batch", "7")(p)
+			Quota("requests.storage", "1e12")(p)
+		}
+	}
 }
 
 func mixedPeers() []v1alpha1.Peer {
@@ -104,13 +111,6 @@ func mixedPeers() []v1alpha1.Peer {
 }
 
 func richLimits(turn int) PolicyOption {
-	amounts := func(texts ...string) map[corev1.ResourceName]resource.Quantity {
-		list := map[corev1.ResourceName]resource.Quantity{}
-		for i := 0; i < len(texts); i += 2 {
-			list[corev1.ResourceName(texts[i])] = resource.MustParse(texts[i+1])
-		}
-		return list
-	}
 	claims := v1alpha1.LimitItem{Type: corev1.LimitTypePersistentVolumeClaim, Min: amounts("storage", "1Gi"), Max: amounts("storage", "1Ti")}
 	pods := v1alpha1.LimitItem{Type: corev1.LimitTypePod, Min: amounts("cpu", "0.01"), Max: amounts("cpu", "4", "memory", "8Gi"),
 		MaxLimitRequestRatio: amounts("cpu", "100")}

@@ -17,6 +17,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -47,7 +48,7 @@ var phrases = []struct {
 	values []string
 }{
 	{regexp.MustCompile(`\.ipBlock\.cidr$`), []string{"198.51.100.0/24", "0.0.0.0/0", "2001:db8::/32"}},
-	{regexp.MustCompile(`\.ipBlock\.except\[\]$`), []string{"10.20.77.0/24", "198.51.100.128/25", "2001:db8:77::/48"}},
+	{regexp.MustCompile(`\.ipBlock\.except\[\]$`), []string{"198.51.100.128/25", "10.20.77.0/24", "2001:db8:77::/48"}},
 	{regexp.MustCompile(`(^|\.)subjects\[\]\.kind$`), []string{rbacv1.UserKind, rbacv1.GroupKind, rbacv1.ServiceAccountKind}},
 	{regexp.MustCompile(`(^|\.)subjects\[\]\.apiGroup$`), []string{rbacv1.GroupName, ""}},
 	{regexp.MustCompile(`^roleRef\.kind$`), []string{"ClusterRole", "Role"}},
@@ -63,12 +64,35 @@ var phrases = []struct {
 	{regexp.MustCompile(`^metadata\.finalizers\[\]$`), []string{"example.com/mutant"}},
 }
 
-// Whoever sends changes to an API server replaces these by the name and the UID of a Namespace that exists: what
-// names an owner that doesn't is collected as garbage.
+// Owners are made up. WithOwner names one that exists.
 const (
 	ownerName = "mutant-owner"
 	ownerUID  = "6d757461-6e74-6d75-7461-6e746d757461"
 )
+
+// WithOwner returns content in which a Namespace that exists is the owner that mutations inject. What names an owner
+// that doesn't exist is collected as garbage.
+func WithOwner(object map[string]any, name, uid string) map[string]any {
+	metadata, _ := object["metadata"].(map[string]any)
+	references, _ := metadata["ownerReferences"].([]any)
+	if len(references) == 0 {
+		return object
+	}
+	out, owned := maps.Clone(object), maps.Clone(metadata)
+	owners := make([]any, 0, len(references))
+	for _, reference := range references {
+		fields, _ := reference.(map[string]any)
+		fields = maps.Clone(fields)
+		for field, value := range map[string][2]string{"name": {ownerName, name}, "uid": {ownerUID, uid}} {
+			if fields[field] == value[0] {
+				fields[field] = value[1]
+			}
+		}
+		owners = append(owners, fields)
+	}
+	owned["ownerReferences"], out["metadata"] = owners, owned
+	return out
+}
 
 // least is the least that a value of a struct must have.
 var least = map[reflect.Type]map[string]any{
@@ -87,13 +111,15 @@ type nothing struct{}
 
 // companions are the other fields of a struct that a field of it needs.
 var companions = map[reflect.Type]map[string]map[string]any{
-	reflect.TypeFor[metav1.LabelSelectorRequirement](): {"values": {"operator": "In"}},
-	reflect.TypeFor[networkingv1.NetworkPolicyPort]():  {"endPort": {"port": int64(8080)}},
+	reflect.TypeFor[metav1.LabelSelectorRequirement](): {"values": {"operator": "In"}, "operator": {"values": []any{"mutant"}}},
+	reflect.TypeFor[networkingv1.NetworkPolicyPort]():  {"endPort": {"port": int64(5)}},
 	reflect.TypeFor[rbacv1.Subject](): {
 		"namespace": {"kind": rbacv1.ServiceAccountKind, "apiGroup": nothing{}},
 	},
-	reflect.TypeFor[rbacv1.PolicyRule]():                        {"nonResourceURLs": {"apiGroups": nothing{}, "resources": nothing{}}},
-	reflect.TypeFor[corev1.ScopedResourceSelectorRequirement](): {"values": {"operator": "In"}},
+	reflect.TypeFor[rbacv1.PolicyRule](): {"nonResourceURLs": {"apiGroups": nothing{}, "resources": nothing{}}},
+	reflect.TypeFor[corev1.ScopedResourceSelectorRequirement](): {
+		"values": {"operator": "In"}, "operator": {"values": []any{"mutant"}},
+	},
 	reflect.TypeFor[corev1.LimitRangeItem](): {
 		"default": {"type": "Container"}, "defaultRequest": {"type": "Container"},
 	},
@@ -184,6 +210,8 @@ func others(t reflect.Type, path Path, present any) []any {
 		all = []any{true, false}
 	case t.Kind() == reflect.String:
 		all = otherTexts(t, path, present)
+	case strings.HasSuffix(path.Generic(), ".endPort"): // which is no less than the port
+		all = []any{int64(65535), int64(65534)}
 	default:
 		all = []any{int64(7), int64(70)}
 		if n, ok := present.(int64); ok {

@@ -49,13 +49,13 @@ func (t *Tally) String() string {
 	var out strings.Builder
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(name string, count func(column string) int) {
-		fmt.Fprint(table, name)
+		_, _ = fmt.Fprint(table, name)
 		for _, column := range t.columns {
-			fmt.Fprintf(table, "\t%d", count(column))
+			_, _ = fmt.Fprintf(table, "\t%d", count(column))
 		}
-		fmt.Fprintln(table, "\t")
+		_, _ = fmt.Fprintln(table, "\t")
 	}
-	fmt.Fprintln(table, "kind\t"+strings.Join(t.columns, "\t")+"\t")
+	_, _ = fmt.Fprintln(table, "kind\t"+strings.Join(t.columns, "\t")+"\t")
 	for _, kind := range slices.Sorted(maps.Keys(t.counts)) {
 		line(kind, func(column string) int { return t.Count(kind, column) })
 	}
