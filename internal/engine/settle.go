@@ -188,8 +188,10 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 			}
 		}
 	}
-	if j.verdict != drifted {
-		judged = "" // nothing is lost if a newer version is overwritten: it was to be written over anyway
+	if j.verdict != drifted || intent.GVK.Kind == "ResourceQuota" {
+		// What isn't drift was to be written over anyway. A quota has a new version with every pod that is counted,
+		// of which the watches don't tell.
+		judged = ""
 	}
 	applied, err := e.applyOver(ctx, intent.leaving(j.ignored), judged)
 	if err != nil {

@@ -45,7 +45,7 @@ var operators struct {
 
 func operatorSite(t *testing.T) *site {
 	t.Helper()
-	operators.once.Do(func() { operators.site, operators.err = newSite(controlplane.Options{}) })
+	operators.once.Do(func() { operators.site, operators.err = newSite(controlplane.Options{}, false) })
 	if operators.err != nil {
 		t.Fatal(operators.err)
 	}

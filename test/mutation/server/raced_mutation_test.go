@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -26,21 +26,21 @@ import (
 	"github.com/bulkhead-dev/bulkhead/test/mutation"
 )
 
-// late is a cache that shows an older version of a quota, as long as there is one.
+// late is a cache that shows an older version of a NetworkPolicy, as long as there is one.
 type late struct {
 	client.Reader
-	older atomic.Pointer[corev1.ResourceQuota]
+	older atomic.Pointer[networkingv1.NetworkPolicy]
 }
 
-// List lists what the cache holds, and the older version of the quota.
+// List lists what the cache holds, and the older version of the policy.
 func (l *late) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	if err := l.Reader.List(ctx, list, options...); err != nil {
 		return err
 	}
-	if quotas, ok := list.(*corev1.ResourceQuotaList); ok {
-		for i := range quotas.Items {
-			if older := l.older.Load(); older != nil && older.UID == quotas.Items[i].UID {
-				quotas.Items[i] = *older.DeepCopy()
+	if policies, ok := list.(*networkingv1.NetworkPolicyList); ok {
+		for i := range policies.Items {
+			if older := l.older.Load(); older != nil && older.UID == policies.Items[i].UID {
+				policies.Items[i] = *older.DeepCopy()
 			}
 		}
 	}
@@ -64,21 +64,21 @@ func TestTwoChangesAtOnceAreBothRecorded(t *testing.T) {
 	bench.catchUp(t, plan.Objects()...)
 	change := func(manager, patch string) {
 		t.Helper()
-		quota := &corev1.ResourceQuota{}
-		quota.Namespace, quota.Name = "raced", "bulkhead"
-		if err := bench.Admin.Patch(t.Context(), quota, patchOf(patch), ofManager(manager)); err != nil {
+		policy := &networkingv1.NetworkPolicy{}
+		policy.Namespace, policy.Name = "raced", "bulkhead-default-deny"
+		if err := bench.Admin.Patch(t.Context(), policy, patchOf(patch), ofManager(manager)); err != nil {
 			t.Fatal(err)
 		}
 		bench.catchUp(t, plan.Objects()...)
 	}
 
-	change("first", `{"spec":{"hard":{"pods":"98"}}}`)
-	older := &corev1.ResourceQuota{}
-	if err := bench.watched.Get(t.Context(), client.ObjectKey{Namespace: "raced", Name: "bulkhead"}, older); err != nil {
+	change("first", `{"metadata":{"labels":{"tenancy.bulkhead.dev/feature":"x"}}}`)
+	older := &networkingv1.NetworkPolicy{}
+	if err := bench.watched.Get(t.Context(), client.ObjectKey{Namespace: "raced", Name: "bulkhead-default-deny"}, older); err != nil {
 		t.Fatal(err)
 	}
 	cache.older.Store(older)
-	change("second", `{"spec":{"hard":{"requests.cpu":"99"}}}`)
+	change("second", `{"spec":{"podSelector":{"matchLabels":{"a":"b"}}}}`)
 
 	recorded := map[string]string{}
 	record := func(outcome *engine.Outcome) {
@@ -101,7 +101,7 @@ func TestTwoChangesAtOnceAreBothRecorded(t *testing.T) {
 			t.Errorf("%s isn't corrected", intent)
 		}
 	}
-	if recorded["spec.hard[requests.cpu]"] != "second" {
-		t.Errorf("on record are %v, want the change of spec.hard[requests.cpu] by second, too", recorded)
+	if recorded["spec.podSelector"] != "second" {
+		t.Errorf("on record are %v, want the change of spec.podSelector by second, too", recorded)
 	}
 }

@@ -64,7 +64,7 @@ var (
 	comparer *drift.Comparer
 )
 
-// site is a control plane with Bulkhead installed, and a cache like the operator's.
+// site is a control plane with Bulkhead installed, and perhaps a cache like the operator's.
 type site struct {
 	*env.Env
 	watched cache.Cache
@@ -75,7 +75,7 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) (code int) {
 	var err error
-	if bench, err = newSite(controlplane.Options{}); err != nil {
+	if bench, err = newSite(controlplane.Options{}, true); err != nil {
 		fmt.Fprintln(os.Stderr, "starting:", err)
 		return 1
 	}
@@ -95,7 +95,8 @@ func testMain(m *testing.M) (code int) {
 	return m.Run()
 }
 
-func newSite(options controlplane.Options) (*site, error) {
+// newSite starts a control plane. The cache takes its share of the machine, and is there only if it is watched.
+func newSite(options controlplane.Options, watched bool) (*site, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	world, err := env.Start(ctx, options)
 	if err != nil {
@@ -103,6 +104,9 @@ func newSite(options controlplane.Options) (*site, error) {
 		return nil, err
 	}
 	s := &site{Env: world, cancel: cancel}
+	if !watched {
+		return s, nil
+	}
 	if err := s.watch(ctx); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}

@@ -52,7 +52,7 @@ func TestNothingIsFoundRightAfterAnApply(t *testing.T) {
 						t.Fatal(err)
 					}
 					for _, plan := range plans {
-						bench.applyPlan(t, plan, random)
+						bench.applyPlan(t, plan, random, i%disguised == 0)
 					}
 					if i/workers%4 == 0 { // making a process takes longer than everything else
 						mustStay(t, clients, plans)
@@ -64,14 +64,20 @@ func TestNothingIsFoundRightAfterAnApply(t *testing.T) {
 	t.Logf("%d tenants applied", len(cases))
 }
 
+// disguised is of how many tenants one is applied in another order and spelling, too.
+const disguised = 3
+
 // applyPlan applies all objects of a plan and compares what is stored with what was applied.
-func (s *site) applyPlan(t *testing.T, plan *engine.Plan, random *rand.Rand) {
+func (s *site) applyPlan(t *testing.T, plan *engine.Plan, random *rand.Rand, disguise bool) {
 	t.Helper()
 	for _, intent := range plan.Objects() {
 		if err := s.apply(t, intent); err != nil {
 			t.Fatalf("%s: %v", intent, err)
 		}
 		s.mustEqual(t, intent, "as it was rendered")
+		if !disguise {
+			continue
+		}
 		content, err := mutation.Disguised(kinds[intent.GVK], intent.Object.Object, random)
 		if err != nil {
 			t.Fatal(err)
