@@ -188,18 +188,20 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 			}
 		}
 	}
-	if j.verdict != drifted || intent.GVK.Kind == "ResourceQuota" {
-		// What isn't drift was to be written over anyway. A quota has a new version with every pod that is counted,
-		// of which the watches don't tell.
-		judged = ""
-	}
-	applied, err := e.applyOver(ctx, intent.leaving(j.ignored), judged)
+	applied, err := e.applyOver(ctx, intent.leaving(j.ignored), judged, protects(intent, j))
 	if err != nil {
 		return nil, err
 	}
 	futile := live != nil && live.GetResourceVersion() == applied.ResourceVersion
 	e.journal.put(id, entry{uid: applied.UID, version: applied.ResourceVersion, hash: intent.Hash, futile: futile})
 	return applied, nil
+}
+
+// protects reports whether a correction must not be made over a newer version than the one that was judged. What isn't
+// drift was to be written over anyway; and a quota has a new version with every pod that is counted, of which the
+// watches don't tell.
+func protects(intent *Intent, j judgement) bool {
+	return j.verdict == drifted && intent.GVK.Kind != "ResourceQuota"
 }
 
 func versionOf(live client.Object) string {
@@ -209,12 +211,12 @@ func versionOf(live client.Object) string {
 	return live.GetResourceVersion()
 }
 
-// applyOver applies an intent to the version of the object that was judged (any, if it is empty): what someone changed
+// applyOver applies an intent, if asked to protect what is newer, to the version of the object that was judged only: what someone changed
 // since would be undone without having been seen. If there is a newer one, it is left to be judged; but only once, as
 // whoever writes all the time must not keep us from ever correcting.
-func (e *Engine) applyOver(ctx context.Context, intent *Intent, judged string) (*metav1.PartialObjectMetadata, error) {
+func (e *Engine) applyOver(ctx context.Context, intent *Intent, judged string, protect bool) (*metav1.PartialObjectMetadata, error) {
 	id := intent.id()
-	if judged != "" && !e.journal.raced(id, true) {
+	if protect && judged != "" && !e.journal.raced(id, true) {
 		applied, err := e.writer.apply(ctx, intent.at(judged))
 		if apierrors.IsConflict(err) {
 			return nil, errChangedMeanwhile
