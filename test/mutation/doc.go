@@ -15,8 +15,11 @@
 // Tenant. Whoever adds a kind, or a field to what is rendered, adds nothing here.
 //
 // The tests of this package try all changes on objects in memory. Those of package server try them on a real API
-// server, with a real engine, and some with the whole operator: by default every so many, from a seed that they print,
-// and with BULKHEAD_MUTATION=all every one.
+// server, with a real engine, and some with the whole operator: by default one of every so many, from a seed that they
+// print, and that BULKHEAD_MUTATION_SEED repeats. All of them, which takes some minutes, and the table of what became of
+// them:
+//
+//	BULKHEAD_MUTATION=all make test TEST=./test/mutation/server TEST_FLAGS=-v
 //
 // For tests only.
 package mutation
