@@ -79,7 +79,7 @@ var deliberate = []refusal{
 	{
 		suite: "test/integration", what: "patch networkpolicies.networking.k8s.io", name: "bulkhead-default-deny", says: "denied request",
 		sometimes: true,
-		why: "an admission policy that quotes what it refuses, so that it can be seen that nobody is told",
+		why:       "an admission policy that quotes what it refuses, so that it can be seen that nobody is told",
 	},
 	{
 		says: " cannot ", restarting: true, sometimes: true,
