@@ -72,6 +72,10 @@ var deliberate = []refusal{
 		why: "the example bad/cluster-admin.yaml, where the shared examples are there",
 	},
 	{
+		suite: "test/gitops", what: bindings, name: "bulkhead-leads", says: beyond,
+		why: "a Tenant asks for cluster-admin, so that its health can be seen",
+	},
+	{
 		suite: "test/integration", what: "patch clusterroles.rbac.authorization.k8s.io", name: "bulkhead:tenant:aggregated",
 		says: beyond, sometimes: true,
 		why: "without the aggregation rule, the role would keep rules that were gathered meanwhile: it is made anew instead",
