@@ -15,6 +15,7 @@
 #
 #   hack/generate.sh code        deep copies and apply-configurations of the API types
 #   hack/generate.sh manifests   CRDs, and the operator's ClusterRole from the +kubebuilder:rbac markers
+#   hack/generate.sh admission   the rooms' guard-rails, gathered in config/admission
 #   hack/generate.sh docs        the API reference
 #   hack/generate.sh paths       prints the paths of all of it, for hack/verify/generated.sh
 set -euo pipefail
@@ -47,6 +48,22 @@ manifests() {
   "$bin/controller-gen" rbac:roleName=bulkhead "${packages[@]}" output:rbac:artifacts:config=config/rbac
 }
 
+# Each room keeps its guard-rails in its own folder; config/admission is what can be installed.
+admission() {
+  local file room list
+  for file in internal/features/*/admission.yaml; do
+    room=$(basename "$(dirname "$file")")
+    { echo "# Code generated from $file. DO NOT EDIT."; cat "$file"; } > "config/admission/$room.yaml"
+  done
+  for file in config/admission/*.yaml; do
+    room=$(basename "$file" .yaml)
+    if grep -q '^# Code generated from' "$file" && [ ! -f "internal/features/$room/admission.yaml" ]; then rm "$file"; fi
+  done
+  list=$(cd config/admission && ls *.yaml | grep -v '^kustomization.yaml$' | sed 's/^/- /')
+  sed -i '/^resources:/,$d' config/admission/kustomization.yaml
+  printf 'resources:\n%s\n' "$list" >> config/admission/kustomization.yaml
+}
+
 docs() {
   local bin
   bin=$(hack/tools/build.sh crd-ref-docs)
@@ -56,13 +73,13 @@ docs() {
 }
 
 paths() {
-  printf '%s\n' api internal/applyconfig config/crd/bases config/rbac/role.yaml docs/reference
+  printf '%s\n' api internal/applyconfig config/admission config/crd/bases config/rbac/role.yaml docs/reference
 }
 
 for what in "${@:-all}"; do
   case $what in
-    all) code; manifests; docs ;;
-    code | manifests | docs | paths) "$what" ;;
-    *) echo "generate: don't know $what (code, manifests, docs or paths)" >&2; exit 2 ;;
+    all) code; manifests; admission; docs ;;
+    code | manifests | admission | docs | paths) "$what" ;;
+    *) echo "generate: don't know $what (code, manifests, admission, docs or paths)" >&2; exit 2 ;;
   esac
 done

@@ -22,6 +22,8 @@ const (
 	ConditionIsolated = "Isolated"
 	// ConditionNamespacesReady is True when every listed namespace is held, labelled and live.
 	ConditionNamespacesReady = "NamespacesReady"
+	// ConditionGuarded is True when the guard-rails that the tenant relies on are installed, unchanged and proven live.
+	ConditionGuarded = "Guarded"
 	// ConditionReconciling is present, and True, only while work is under way (kstatus).
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present, and True, only when a human must act (kstatus).
@@ -35,6 +37,10 @@ const (
 	ConditionQuotaReady       = "QuotaReady"
 	ConditionLimitsReady      = "LimitsReady"
 	ConditionPodSecurityReady = "PodSecurityReady"
+	ConditionIngressReady     = "IngressReady"
+	ConditionImagesReady      = "ImagesReady"
+	ConditionStorageReady     = "StorageReady"
+	ConditionPlacementReady   = "PlacementReady"
 )
 
 // Condition reasons.
@@ -82,6 +88,12 @@ const (
 	ReasonAccessExposure = "AccessExposure"
 	// ReasonPodSecurityWeakened says that a Pod Security level is below the spec's.
 	ReasonPodSecurityWeakened = "PodSecurityWeakened"
+	// ReasonProven says that every guard-rail is installed, unchanged, and refuses what it must.
+	ReasonProven = "Proven"
+	// ReasonNotInstalled says that a guard-rail is missing, or isn't what this version of Bulkhead ships.
+	ReasonNotInstalled = "NotInstalled"
+	// ReasonNotEffective says that a guard-rail is installed and let pass what it must refuse.
+	ReasonNotEffective = "NotEffective"
 	// ReasonNotEvaluated says that this version of the operator doesn't judge the condition.
 	ReasonNotEvaluated = "NotEvaluated"
 )
@@ -99,4 +111,6 @@ const (
 	EventIsolationLost         = "IsolationLost"
 	EventIsolationRestored     = "IsolationRestored"
 	EventAccessExpired         = "AccessExpired"
+	EventGuardLost             = "GuardLost"
+	EventGuardRestored         = "GuardRestored"
 )

@@ -44,6 +44,14 @@ const (
 	// Prefix is the prefix of Bulkhead's own labels and annotations.
 	Prefix = "tenancy.bulkhead.dev/"
 
+	// GuardProbeNamespace is the namespace in which the operator proves, by requests that store nothing, that the
+	// guard-rails refuse. It is no tenant's, and nothing ever runs there.
+	GuardProbeNamespace = "bulkhead-guard-probe"
+	// AnnotationLastChangedBy holds the name of the user whose request last wrote a managed object, or a tenant's
+	// namespace, as the API server authenticated it. The API server writes it (MutatingAdmissionPolicy
+	// bulkhead-identity); what a client sends is overwritten.
+	AnnotationLastChangedBy = "tenancy.bulkhead.dev/last-changed-by"
+
 	// DefaultOperatorNamespace is where the operator is installed unless told otherwise.
 	DefaultOperatorNamespace = "bulkhead-system"
 )

@@ -37,6 +37,22 @@ type PolicyBlocks struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=3
 	Limits []LimitItem `json:"limits,omitempty"`
+
+	// ingress sets the tenant's ways in. Unset is none: no hostname, and Services of the type ClusterIP only.
+	// +optional
+	Ingress *IngressPolicy `json:"ingress,omitempty"`
+
+	// images limits which container images pods may run. Unset doesn't.
+	// +optional
+	Images *Images `json:"images,omitempty"`
+
+	// storage limits which storage the tenant may use. Unset doesn't.
+	// +optional
+	Storage *Storage `json:"storage,omitempty"`
+
+	// placement limits where pods may run. Unset doesn't.
+	// +optional
+	Placement *Placement `json:"placement,omitempty"`
 }
 
 // TenantClass is a policy that tenants share.

@@ -16,10 +16,14 @@ package features
 import (
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
 	"github.com/bulkhead-dev/bulkhead/internal/features/access"
+	"github.com/bulkhead-dev/bulkhead/internal/features/images"
+	"github.com/bulkhead-dev/bulkhead/internal/features/ingress"
 	"github.com/bulkhead-dev/bulkhead/internal/features/limits"
 	"github.com/bulkhead-dev/bulkhead/internal/features/network"
+	"github.com/bulkhead-dev/bulkhead/internal/features/placement"
 	"github.com/bulkhead-dev/bulkhead/internal/features/podsecurity"
 	"github.com/bulkhead-dev/bulkhead/internal/features/quota"
+	"github.com/bulkhead-dev/bulkhead/internal/features/storage"
 )
 
 // All returns every room, in the order in which their conditions and objects are listed. The slice is the
@@ -30,6 +34,10 @@ func All() []feature.Feature {
 		network.Room{},
 		quota.Room{},
 		limits.Room{},
+		ingress.Room{},
+		images.Room{},
+		storage.Room{},
+		placement.Room{},
 		access.Room{},
 	}
 }

@@ -13,8 +13,10 @@
 package guard_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -53,6 +55,9 @@ type request struct {
 	gvk           schema.GroupVersionKind
 	resource, sub string
 	operation     admission.Operation
+	// namespace is the namespace of the request; that of acme if nil. params is what the policy has as its parameter.
+	namespace *corev1.Namespace
+	params    runtime.Object
 }
 
 // requests are large requests, and small ones. Each rail has at least one that it refuses.
@@ -73,20 +78,26 @@ func requests() map[string]request {
 	delete(free.Labels, v1alpha1.LabelTenant)
 	binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: "acme-prod"}, Subjects: subjects}
 	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: "acme-prod"}, Rules: rules}
-	return map[string]request{
-		"a wall is changed":             {"bulkhead-managed-objects", wall, wall, policy, "networkpolicies", "", admission.Update},
-		"a wall is deleted":             {"bulkhead-managed-objects", nil, wall, policy, "networkpolicies", "", admission.Delete},
-		"a wall is forged":              {"bulkhead-managed-objects", wall, nil, policy, "networkpolicies", "", admission.Create},
-		"all labels change":             {"bulkhead-namespace-metadata", updated, old, namespace, "namespaces", "", admission.Update},
-		"all labels change at the back": {"bulkhead-namespace-metadata", updated, old, namespace, "namespaces", "finalize", admission.Update},
-		"a namespace joins":             {"bulkhead-namespace-ownership", updated, free, namespace, "namespaces", "", admission.Update},
-		"a namespace is made":           {"bulkhead-namespace-ownership", updated, nil, namespace, "namespaces", "", admission.Create},
-		"a namespace is deleted":        {"bulkhead-namespace-ownership", nil, old, namespace, "namespaces", "", admission.Delete},
-		"a report is forged":            {"bulkhead-tenant-objects", wall, nil, report, "driftreports", "", admission.Create},
-		"a report is deleted":           {"bulkhead-tenant-objects", nil, wall, report, "driftreports", "", admission.Delete},
-		"strangers are bound":           {"bulkhead-access-bindings", binding, nil, rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), "rolebindings", "", admission.Create},
-		"a role is widened":             {"bulkhead-access-roles", role, nil, rbacv1.SchemeGroupVersion.WithKind("Role"), "roles", "", admission.Create},
+	all := map[string]request{
+		"a wall is changed":             {rail: "bulkhead-managed-objects", object: wall, old: wall, gvk: policy, resource: "networkpolicies", operation: admission.Update},
+		"a wall is deleted":             {rail: "bulkhead-managed-objects", old: wall, gvk: policy, resource: "networkpolicies", operation: admission.Delete},
+		"a wall is forged":              {rail: "bulkhead-managed-objects", object: wall, gvk: policy, resource: "networkpolicies", operation: admission.Create},
+		"all labels change":             {rail: "bulkhead-namespace-metadata", object: updated, old: old, gvk: namespace, resource: "namespaces", operation: admission.Update},
+		"all labels change at the back": {rail: "bulkhead-namespace-metadata", object: updated, old: old, gvk: namespace, resource: "namespaces", sub: "finalize", operation: admission.Update},
+		"a namespace joins":             {rail: "bulkhead-namespace-ownership", object: updated, old: free, gvk: namespace, resource: "namespaces", operation: admission.Update},
+		"a namespace is made":           {rail: "bulkhead-namespace-ownership", object: updated, gvk: namespace, resource: "namespaces", operation: admission.Create},
+		"a namespace is deleted":        {rail: "bulkhead-namespace-ownership", old: old, gvk: namespace, resource: "namespaces", operation: admission.Delete},
+		"a report is forged":            {rail: "bulkhead-tenant-objects", object: wall, gvk: report, resource: "driftreports", operation: admission.Create},
+		"a report is deleted":           {rail: "bulkhead-tenant-objects", old: wall, gvk: report, resource: "driftreports", operation: admission.Delete},
+		"strangers are bound":           {rail: "bulkhead-access-bindings", object: binding, gvk: rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), resource: "rolebindings", operation: admission.Create},
+		"a role is widened":             {rail: "bulkhead-access-roles", object: role, gvk: rbacv1.SchemeGroupVersion.WithKind("Role"), resource: "roles", operation: admission.Create},
 	}
+	for _, room := range []map[string]request{
+		networkRequests(), quotaRequests(), ingressRequests(), imagesRequests(), storageRequests(), placementRequests(),
+	} {
+		maps.Copy(all, room)
+	}
+	return all
 }
 
 // tenantNamespace is a namespace of acme with as many guarded keys as any will have.
@@ -148,9 +159,9 @@ func judge(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicyS
 			}
 		case "messageExpression":
 			// What the message must say: whose, which rule, and who writes it.
-			rule, _, _ := strings.Cut(strings.TrimPrefix(r.rail, "bulkhead-"), "-bindings")
-			rule, _, _ = strings.Cut(rule, "-roles")
-			if !isText || !strings.HasPrefix(text, `tenant "`) || !strings.Contains(text, "rule "+rule+": ") || !strings.Contains(text, "enant") || strings.Contains(text, "\n") {
+			_, rule, _ := strings.Cut(text, ", rule ")
+			rule, _, _ = strings.Cut(rule, ": ")
+			if !isText || !strings.HasPrefix(text, `tenant "`) || rule == "" || !strings.HasPrefix(r.rail, "bulkhead-"+rule) || !strings.Contains(text, "enant") || strings.Contains(text, "\n") {
 				t.Errorf("the message is %q", result)
 			}
 		default:
@@ -168,7 +179,7 @@ func evaluate(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPoli
 	if err != nil {
 		t.Fatal(err)
 	}
-	declarations := plugincel.OptionalVariableDeclarations{HasAuthorizer: true}
+	declarations := plugincel.OptionalVariableDeclarations{HasAuthorizer: true, HasParams: spec.ParamKind != nil}
 	variables := make([]plugincel.NamedExpressionAccessor, len(spec.Variables))
 	for i, v := range spec.Variables {
 		variables[i] = &validating.Variable{Name: v.Name, Expression: v.Expression}
@@ -192,8 +203,8 @@ func evaluate(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPoli
 	nobody := authorizer.AuthorizerFunc(func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
 		return authorizer.DecisionNoOpinion, "", nil
 	})
-	results, left, err := condition.ForInput(t.Context(), versioned, asked, plugincel.OptionalVariableBindings{Authorizer: nobody},
-		plugincel.CreateNamespaceObject(tenantNamespace("ns")), celconfig.RuntimeCELCostBudget)
+	results, left, err := condition.ForInput(t.Context(), versioned, asked, plugincel.OptionalVariableBindings{Authorizer: nobody, VersionedParams: r.params},
+		plugincel.CreateNamespaceObject(cmp.Or(r.namespace, tenantNamespace("ns"))), celconfig.RuntimeCELCostBudget)
 	if err != nil {
 		t.Fatal(err)
 	}

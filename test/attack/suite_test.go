@@ -69,7 +69,8 @@ var (
 func attempts() table {
 	return table{}.add(
 		managedObjects(), managedKinds(), namespaceMetadata(), namespaceSubresources(), namespaceOwnership(), tenantObjects(),
-		accessBindings(), accessRoles(), knownHoles(), members(), tools(), platform())
+		accessBindings(), accessRoles(), knownHoles(), members(), tools(), platform(),
+		networkRules(), quotaRules(), ingressRules(), imagesRules(), storageRules(), placementRules(), identityRules())
 }
 
 func TestAttacks(t *testing.T) {
@@ -194,6 +195,11 @@ func tenants() []*v1alpha1.Tenant {
 			Member("viewers", v1alpha1.RoleView, User(victor.user)).
 			Member("pipeline", v1alpha1.RoleAdmin, ServiceAccount("acme-prod", "pipeline")).Obj(),
 		MakeTenant("beta").Namespaces("beta-prod").Policy(walls...).Member("owners", v1alpha1.RoleAdmin, User(bob.user)).Obj(),
+	}
+	for _, room := range [][]*v1alpha1.Tenant{
+		networkTenants(), quotaTenants(), ingressTenants(), imagesTenants(), storageTenants(), placementTenants(),
+	} {
+		all = append(all, room...)
 	}
 	for n := range rounds {
 		name := round{number: n + 1}.numbered("gone-$N")

@@ -69,6 +69,8 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DeletionPolicy
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Digests
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Direction
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftAction
@@ -274,6 +276,50 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: redacted
       type:
         scalar: boolean
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Hostname
+  scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Images
+  map:
+    fields:
+    - name: digests
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Digests
+    - name: pullPolicy
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.PullPolicy
+    - name: registries
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Registry
+          elementRelationship: associative
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IngressPolicy
+  map:
+    fields:
+    - name: classNames
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
+          elementRelationship: atomic
+    - name: gatewayClassNames
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
+          elementRelationship: atomic
+    - name: hostnames
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Hostname
+          elementRelationship: associative
+    - name: serviceTypes
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ServiceType
+          elementRelationship: associative
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IsolationFinding
   map:
     fields:
@@ -416,6 +462,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: dns
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DNSAccess
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.NodeLabelValue
+  scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectReference
   map:
     fields:
@@ -474,6 +524,32 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tenant
       type:
         scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Placement
+  map:
+    fields:
+    - name: nodeSelector
+      type:
+        map:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.NodeLabelValue
+    - name: priorityClassNames
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
+          elementRelationship: associative
+    - name: runtimeClassNames
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
+          elementRelationship: associative
+    - name: tolerations
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Toleration
+          elementRelationship: atomic
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.PodSecurity
   map:
     fields:
@@ -494,6 +570,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.PolicyBlocks
   map:
     fields:
+    - name: images
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Images
+    - name: ingress
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IngressPolicy
     - name: limits
       type:
         list:
@@ -505,12 +587,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: network
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Network
+    - name: placement
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Placement
     - name: podSecurity
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.PodSecurity
     - name: quota
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Quota
+    - name: storage
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Storage
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Port
   map:
     fields:
@@ -523,6 +611,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: protocol
       type:
         namedType: io.k8s.api.core.v1.Protocol
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.PullPolicy
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Quota
   map:
     fields:
@@ -531,12 +621,25 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Registry
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Role
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.SecurityPaths
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ServiceType
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Severity
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Storage
+  map:
+    fields:
+    - name: classNames
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
+          elementRelationship: atomic
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Tenant
   map:
     fields:
@@ -609,6 +712,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: drift
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftSpec
+    - name: images
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Images
+    - name: ingress
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IngressPolicy
     - name: limits
       type:
         list:
@@ -636,12 +745,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: network
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Network
+    - name: placement
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Placement
     - name: podSecurity
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.PodSecurity
     - name: quota
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Quota
+    - name: storage
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Storage
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.TenantStatus
   map:
     fields:
@@ -668,9 +783,28 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Toleration
+  map:
+    fields:
+    - name: effect
+      type:
+        namedType: io.k8s.api.core.v1.TaintEffect
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.api.core.v1.TolerationOperator
+    - name: value
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.LabelValue
 - name: io.k8s.api.core.v1.LimitType
   scalar: string
 - name: io.k8s.api.core.v1.Protocol
+  scalar: string
+- name: io.k8s.api.core.v1.TaintEffect
+  scalar: string
+- name: io.k8s.api.core.v1.TolerationOperator
   scalar: string
 - name: io.k8s.api.rbac.v1.Subject
   map:

@@ -28,6 +28,14 @@ type PolicyBlocksApplyConfiguration struct {
 	Quota *QuotaApplyConfiguration `json:"quota,omitempty"`
 	// limits are the items of the namespace's LimitRange, one for each type.
 	Limits []LimitItemApplyConfiguration `json:"limits,omitempty"`
+	// ingress sets the tenant's ways in. Unset is none: no hostname, and Services of the type ClusterIP only.
+	Ingress *IngressPolicyApplyConfiguration `json:"ingress,omitempty"`
+	// images limits which container images pods may run. Unset doesn't.
+	Images *ImagesApplyConfiguration `json:"images,omitempty"`
+	// storage limits which storage the tenant may use. Unset doesn't.
+	Storage *StorageApplyConfiguration `json:"storage,omitempty"`
+	// placement limits where pods may run. Unset doesn't.
+	Placement *PlacementApplyConfiguration `json:"placement,omitempty"`
 }
 
 // PolicyBlocksApplyConfiguration constructs a declarative configuration of the PolicyBlocks type for use with
@@ -70,5 +78,37 @@ func (b *PolicyBlocksApplyConfiguration) WithLimits(values ...*LimitItemApplyCon
 		}
 		b.Limits = append(b.Limits, *values[i])
 	}
+	return b
+}
+
+// WithIngress sets the Ingress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Ingress field is set to the value of the last call.
+func (b *PolicyBlocksApplyConfiguration) WithIngress(value *IngressPolicyApplyConfiguration) *PolicyBlocksApplyConfiguration {
+	b.Ingress = value
+	return b
+}
+
+// WithImages sets the Images field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Images field is set to the value of the last call.
+func (b *PolicyBlocksApplyConfiguration) WithImages(value *ImagesApplyConfiguration) *PolicyBlocksApplyConfiguration {
+	b.Images = value
+	return b
+}
+
+// WithStorage sets the Storage field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Storage field is set to the value of the last call.
+func (b *PolicyBlocksApplyConfiguration) WithStorage(value *StorageApplyConfiguration) *PolicyBlocksApplyConfiguration {
+	b.Storage = value
+	return b
+}
+
+// WithPlacement sets the Placement field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Placement field is set to the value of the last call.
+func (b *PolicyBlocksApplyConfiguration) WithPlacement(value *PlacementApplyConfiguration) *PolicyBlocksApplyConfiguration {
+	b.Placement = value
 	return b
 }

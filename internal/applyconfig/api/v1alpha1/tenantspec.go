@@ -141,3 +141,35 @@ func (b *TenantSpecApplyConfiguration) WithLimits(values ...*LimitItemApplyConfi
 	}
 	return b
 }
+
+// WithIngress sets the Ingress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Ingress field is set to the value of the last call.
+func (b *TenantSpecApplyConfiguration) WithIngress(value *IngressPolicyApplyConfiguration) *TenantSpecApplyConfiguration {
+	b.PolicyBlocksApplyConfiguration.Ingress = value
+	return b
+}
+
+// WithImages sets the Images field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Images field is set to the value of the last call.
+func (b *TenantSpecApplyConfiguration) WithImages(value *ImagesApplyConfiguration) *TenantSpecApplyConfiguration {
+	b.PolicyBlocksApplyConfiguration.Images = value
+	return b
+}
+
+// WithStorage sets the Storage field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Storage field is set to the value of the last call.
+func (b *TenantSpecApplyConfiguration) WithStorage(value *StorageApplyConfiguration) *TenantSpecApplyConfiguration {
+	b.PolicyBlocksApplyConfiguration.Storage = value
+	return b
+}
+
+// WithPlacement sets the Placement field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Placement field is set to the value of the last call.
+func (b *TenantSpecApplyConfiguration) WithPlacement(value *PlacementApplyConfiguration) *TenantSpecApplyConfiguration {
+	b.PolicyBlocksApplyConfiguration.Placement = value
+	return b
+}

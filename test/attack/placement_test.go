@@ -1,0 +1,21 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package attack
+
+import "github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+
+// placementRules are attempts on what the room placement guards.
+func placementRules() table { return table{} }
+
+// placementTenants are further tenants that they need.
+func placementTenants() []*v1alpha1.Tenant { return nil }
