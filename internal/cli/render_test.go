@@ -254,7 +254,7 @@ spec:
 	if !strings.Contains(stderr, "pod-security.kubernetes.io/enforce") {
 		t.Errorf("warned %q, want that it names the key", stderr)
 	}
-	if strings.Contains(stdout, "acme-dev") || !strings.Contains(stdout, "acme-prod") {
+	if strings.Contains(stdout, "name: acme-dev") || !strings.Contains(stdout, "acme-prod") {
 		t.Error("the namespace with the guarded label was rendered, or the other one wasn't")
 	}
 }

@@ -146,7 +146,7 @@ func TestCompare(t *testing.T) {
 		},
 		"a changed annotation of a namespace": {
 			intent: intentNamespace, live: []string{"x: w", "x: z"},
-			want: changes{"metadata.annotations[guard.bulkhead.dev/x]": modified}, severity: v1alpha1.SeverityMedium,
+			want: changes{"metadata.annotations[guard.bulkhead.dev/x]": modified}, severity: v1alpha1.SeverityHigh,
 		},
 
 		"keys that Bulkhead or Pod Security obey": {
@@ -169,7 +169,7 @@ func TestCompare(t *testing.T) {
 			live:   []string{"  name:", "  annotations: {guard.bulkhead.dev/z: w, other: o}\n  name:"},
 			want:   changes{"metadata.annotations[guard.bulkhead.dev/z]": injected},
 			// Never the map as a whole: others have keys in it.
-			pointers: []string{"/metadata/annotations/guard.bulkhead.dev~1z"}, severity: v1alpha1.SeverityMedium,
+			pointers: []string{"/metadata/annotations/guard.bulkhead.dev~1z"}, severity: v1alpha1.SeverityHigh,
 		},
 
 		// RBAC.

@@ -64,6 +64,10 @@ func changeSeverity(kind schema.GroupKind, path fieldpath.Path) v1alpha1.Severit
 }
 
 func metadataSeverity(kind schema.GroupKind, path fieldpath.Path) v1alpha1.Severity {
+	isMap := name(path, 1) == "labels" || name(path, 1) == "annotations"
+	if isMap && kind == (schema.GroupKind{Kind: "Namespace"}) && strings.HasPrefix(name(path, 2), v1alpha1.GuardPrefix) {
+		return v1alpha1.SeverityHigh // from there the guard-rails read what the tenant may do
+	}
 	switch name(path, 1) {
 	case "labels":
 		key := name(path, 2)

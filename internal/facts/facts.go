@@ -311,9 +311,21 @@ func (o Options) Build(tenant *v1alpha1.Tenant, class *v1alpha1.TenantClass, nam
 	}
 	members, expiry := Members(tenant, namespace, now)
 	return feature.Facts{
-		Tenant: tenant.Name, Namespace: namespace, Policy: effective, Members: members,
+		Tenant: tenant.Name, Namespace: namespace, Policy: effective, Members: members, Siblings: siblings(tenant),
 		Cluster: feature.ClusterFacts{DNS: o.DNS, APIServer: o.APIServer},
 	}, expiry, nil
+}
+
+func siblings(tenant *v1alpha1.Tenant) []string {
+	if len(tenant.Spec.Namespaces) > feature.MaxSiblings {
+		return nil
+	}
+	names := make([]string, 0, len(tenant.Spec.Namespaces))
+	for i := range tenant.Spec.Namespaces {
+		names = append(names, tenant.Spec.Namespaces[i].Name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Spec is what a tenant's spec says of one namespace; nil if it isn't listed.

@@ -76,6 +76,9 @@ type Facts struct {
 	Namespace string
 	// Policy is the effective policy: class ← tenant ← namespace.
 	Policy v1alpha1.PolicyBlocks
+	// Siblings are all namespaces that the tenant's spec lists, this one included, sorted. Nil if there are more than
+	// MaxSiblings.
+	Siblings []string
 	// Members are the members that have access to this namespace at this time, sorted by name.
 	Members []v1alpha1.Member
 	// Cluster is what is the same for all tenants.
@@ -92,6 +95,10 @@ type TenantFacts struct {
 	// Members are the members that have access at this time, sorted by name.
 	Members []v1alpha1.Member
 }
+
+// MaxSiblings is of how many namespaces of a tenant each knows the others: what is written into each of them about the
+// others grows with the square of their number.
+const MaxSiblings = 50
 
 // ClusterFacts is what is the same for all tenants.
 type ClusterFacts struct {

@@ -295,6 +295,7 @@ func TestProblems(t *testing.T) {
 		refused("bulkhead-unbound-root", beyond, false), refused("bulkhead-lease-refused-root", beyond, false),
 		refused("any", "User x cannot patch", true), refused("any", "because it is being terminated", false),
 	}}
+	gitops := env.Uses{Suite: "test/gitops", Uses: []env.Use{refused("bulkhead-leads", beyond, false)}}
 	tests := map[string]struct {
 		granted []env.Right
 		uses    []env.Use
@@ -348,7 +349,7 @@ func TestProblems(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			all := []env.Uses{privilege, lifecycle, {Suite: "test/kstatus", Uses: tc.uses}}
+			all := []env.Uses{privilege, lifecycle, gitops, {Suite: "test/kstatus", Uses: tc.uses}}
 			suites := append([]string{"test/lifecycle", "test/privilege"}, tc.suites...)
 			if diff := cmp.Diff(tc.want, problems(append(slices.Clone(granted), tc.granted...), suites, all)); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)

@@ -15,6 +15,7 @@ package access
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -54,9 +55,13 @@ func (Room) Owns() []schema.GroupVersionKind {
 }
 
 // Render returns one RoleBinding for each member, sorted by member. The members are those that have access to
-// this namespace now; restrictions and expiry were judged before. A subject of an unknown kind is an error.
+// this namespace now; restrictions and expiry were judged before. A subject of an unknown kind is an error. The
+// guard-rail "access" gets to know the tenant's other namespaces, whose ServiceAccounts its own members may bind.
 func (Room) Render(f feature.Facts) (feature.Result, error) {
 	var result feature.Result
+	if len(f.Siblings) > 1 {
+		result.Annotations = map[string]string{v1alpha1.GuardNamespaces: strings.Join(f.Siblings, ",")}
+	}
 	var errs field.ErrorList
 	for _, m := range sorted(f.Members) {
 		who, invalid := subjects(m)

@@ -28,7 +28,7 @@ const (
 	// rigs are how many tenants share the mutations: two that limit one thing, and two that limit another.
 	rigs = 4
 	// one mutation of so many is tried by default.
-	every = 6
+	every = 20
 )
 
 // least is how many mutations of a kind must at least have changed a value, of all.
@@ -38,7 +38,7 @@ var least = map[string]int{
 }
 
 // TestEveryMutation does everything to every object of tenants that use every room: all that isn't refused is detected,
-// attributed, corrected, and recorded at the right path. By default it does one of every six things, by chance; with
+// attributed, corrected, and recorded at the right path. By default it does one of every twenty things, by chance; with
 // BULKHEAD_MUTATION=all, all of them.
 func TestEveryMutation(t *testing.T) {
 	b := newBook()
