@@ -26,13 +26,16 @@ const (
 
 	// GuardBoundary is spec.network.boundary. Not there: Tenant.
 	GuardBoundary = GuardPrefix + "network-boundary"
-	// GuardIngressCIDRs and GuardEgressCIDRs are the ranges that are open on all ports. Not there: none.
+	// GuardIngressCIDRs and GuardEgressCIDRs are the ranges that are open on all ports and without exceptions, at most 128
+	// each, none inside another. Not there: none.
 	GuardIngressCIDRs = GuardPrefix + "network-ingress-cidrs"
 	GuardEgressCIDRs  = GuardPrefix + "network-egress-cidrs"
-	// GuardIngressTenants and GuardEgressTenants are other tenants that are open on all ports. Not there: none.
+	// GuardIngressTenants and GuardEgressTenants are other tenants that are open on all ports, at most 128 each. Not there:
+	// none.
 	GuardIngressTenants = GuardPrefix + "network-ingress-tenants"
 	GuardEgressTenants  = GuardPrefix + "network-egress-tenants"
-	// GuardDNS is the namespace of the cluster's DNS, if pods may ask it. Not there: they may not.
+	// GuardDNS is where the cluster's DNS is, if pods may ask it: its namespace, then the labels of its pods as key=value,
+	// then its ports with a colon before each ("kube-system,k8s-app=kube-dns,:53"). Not there: they may not.
 	GuardDNS = GuardPrefix + "network-dns"
 
 	// GuardIngressClasses and GuardGatewayClasses are the classes that may be named, the default first. Not there: none.
@@ -65,3 +68,13 @@ const (
 	GuardPriorityClasses = GuardPrefix + "priority-classes"
 	GuardRuntimeClasses  = GuardPrefix + "runtime-classes"
 )
+
+// GuardKeys are all keys of guard-rail data.
+func GuardKeys() []string {
+	return []string{
+		GuardNamespaces, GuardQuota, GuardBoundary, GuardIngressCIDRs, GuardEgressCIDRs, GuardIngressTenants,
+		GuardEgressTenants, GuardDNS, GuardIngressClasses, GuardGatewayClasses, GuardHostnames, GuardServiceTypes,
+		GuardRegistries, GuardDigests, GuardPullPolicy, GuardStorageClasses, GuardPlacement, GuardNodeSelector,
+		GuardTolerations, GuardPriorityClasses, GuardRuntimeClasses,
+	}
+}

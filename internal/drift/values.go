@@ -57,7 +57,7 @@ var shown = map[schema.GroupKind]showable{
 
 	{Kind: "ResourceQuota"}: {fields: []string{"spec"}},
 	{Kind: "LimitRange"}:    {fields: []string{"spec"}},
-	{Kind: "Namespace"}:     {labels: []string{podSecurityPrefix, v1alpha1.GuardPrefix}, annotations: []string{v1alpha1.GuardPrefix}},
+	{Kind: "Namespace"}:     {labels: append(v1alpha1.GuardKeys(), podSecurityPrefix), annotations: v1alpha1.GuardKeys()},
 }
 
 // shownEverywhere is what is told of the values in every kind: Bulkhead's own bookkeeping.

@@ -64,7 +64,7 @@ var _ = Describe("drift of a NetworkPolicy", func() {
 		seen := counter("bulkhead_drift_detected_total", detected)
 		healed := counter("bulkhead_drift_corrections_total", corrected)
 
-		interfere(ctx, as("open-deny-owner"), "kubectl-edit", wall, func(p *networkingv1.NetworkPolicy) {
+		interfere(ctx, unguarded("open-deny-owner"), "kubectl-edit", wall, func(p *networkingv1.NetworkPolicy) {
 			p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
 			p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
 		})
@@ -91,7 +91,7 @@ var _ = Describe("drift of a NetworkPolicy", func() {
 		wall := defaultDeny("open-again")
 		before := intact(ctx, wall)
 		for range 3 {
-			interfere(ctx, as("open-again-owner"), "kubectl-edit", wall, func(p *networkingv1.NetworkPolicy) {
+			interfere(ctx, unguarded("open-again-owner"), "kubectl-edit", wall, func(p *networkingv1.NetworkPolicy) {
 				p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
 			})
 			comesBack(ctx, wall, before)
@@ -106,7 +106,7 @@ var _ = Describe("drift of a NetworkPolicy", func() {
 		provision(ctx, someTenant("open-beside").Obj())
 		opening := policyIn("open-beside", "bulkhead-allow-metrics")
 		before := intact(ctx, opening)
-		interfere(ctx, as("open-beside-owner"), "sneaky", opening, func(p *networkingv1.NetworkPolicy) {
+		interfere(ctx, unguarded("open-beside-owner"), "sneaky", opening, func(p *networkingv1.NetworkPolicy) {
 			p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
 			p.Spec.PolicyTypes = append(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
 		})
@@ -122,7 +122,7 @@ var _ = Describe("drift of a NetworkPolicy", func() {
 		provision(ctx, someTenant("open-peer").Obj())
 		boundary := policyIn("open-peer", "bulkhead-allow-boundary")
 		before := intact(ctx, boundary)
-		interfere(ctx, as("open-peer-owner"), "sneaky", boundary, func(p *networkingv1.NetworkPolicy) {
+		interfere(ctx, unguarded("open-peer-owner"), "sneaky", boundary, func(p *networkingv1.NetworkPolicy) {
 			p.Spec.Ingress[0].From = append(p.Spec.Ingress[0].From, networkingv1.NetworkPolicyPeer{
 				NamespaceSelector: &metav1.LabelSelector{},
 			})
@@ -140,7 +140,7 @@ var _ = Describe("drift of a NetworkPolicy", func() {
 		create(ctx, owner)
 		wall := defaultDeny("owned-wall")
 		before := intact(ctx, wall)
-		interfere(ctx, as("owned-wall-owner"), "reaper", wall, func(p *networkingv1.NetworkPolicy) {
+		interfere(ctx, unguarded("owned-wall-owner"), "reaper", wall, func(p *networkingv1.NetworkPolicy) {
 			p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID}}
 		})
 		comesBack(ctx, wall, before)

@@ -67,7 +67,7 @@ var _ = Describe("isolation by effect", func() {
 		open.Spec = networkingv1.NetworkPolicySpec{
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}, Ingress: []networkingv1.NetworkPolicyIngressRule{{}},
 		}
-		Expect(as("opened-owner").Create(ctx, open, client.FieldOwner("helm"))).To(Succeed())
+		Expect(unguarded("opened-owner").Create(ctx, open, client.FieldOwner("helm"))).To(Succeed())
 
 		Eventually(isolationOf).WithContext(ctx).WithArguments("opened").Should(findings(
 			finding(v1alpha1.FindingNetworkExposure, open, v1alpha1.SeverityCritical, "NetworkPolicy opened/open", "every pod in the cluster", "all pods of opened"),
@@ -114,7 +114,7 @@ var _ = Describe("isolation by effect", func() {
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"},
 			Subjects:   []rbacv1.Subject{User("outsider")},
 		}
-		Expect(as("shared-out-owner").Create(ctx, binding)).To(Succeed())
+		Expect(unguarded("shared-out-owner").Create(ctx, binding)).To(Succeed())
 		Eventually(isolationOf).WithContext(ctx).WithArguments("shared-out").Should(findings(
 			finding(v1alpha1.FindingAccessExposure, binding, v1alpha1.SeverityCritical, "friends", "outsider")))
 		Expect(world.Admin.Delete(ctx, binding)).To(Succeed())

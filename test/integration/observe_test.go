@@ -43,7 +43,7 @@ var _ = Describe("drift mode Observe", func() {
 		))
 
 		By("editing, deleting and opening")
-		interfere(ctx, as("observed-owner"), "sneaky", wall, func(p *networkingv1.NetworkPolicy) {
+		interfere(ctx, unguarded("observed-owner"), "sneaky", wall, func(p *networkingv1.NetworkPolicy) {
 			p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
 		})
 		interfere(ctx, world.Admin, "kubectl-edit", quota, func(q *corev1.ResourceQuota) {
@@ -106,11 +106,11 @@ var _ = Describe("drift mode Observe", func() {
 		interfere(ctx, world.Admin, "kubectl-edit", tenant, func(t *v1alpha1.Tenant) { t.Spec.Drift.Mode = v1alpha1.DriftObserve })
 		Eventually(conditionsOf).WithContext(ctx).WithArguments("undone").Should(HaveKeyWithValue(v1alpha1.ConditionReady, "True Observed"))
 		wall := defaultDeny("undone")
-		interfere(ctx, as("undone-owner"), "sneaky", wall, func(p *networkingv1.NetworkPolicy) {
+		interfere(ctx, unguarded("undone-owner"), "sneaky", wall, func(p *networkingv1.NetworkPolicy) {
 			p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
 		})
 		Eventually(conditionsOf).WithContext(ctx).WithArguments("undone").Should(HaveKeyWithValue(v1alpha1.ConditionInSync, "False DriftDetected"))
-		interfere(ctx, as("undone-owner"), "sneaky", wall, func(p *networkingv1.NetworkPolicy) { p.Spec.Ingress = nil })
+		interfere(ctx, unguarded("undone-owner"), "sneaky", wall, func(p *networkingv1.NetworkPolicy) { p.Spec.Ingress = nil })
 		Eventually(conditionsOf).WithContext(ctx).WithArguments("undone").Should(HaveKeyWithValue(v1alpha1.ConditionInSync, "True NoDrift"))
 		Eventually(driftOf).WithContext(ctx).WithArguments("undone").Should(gstruct.MatchFields(gstruct.IgnoreExtras, gstruct.Fields{
 			"Open": BeZero(), "Top": BeEmpty(),
