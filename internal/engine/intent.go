@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/drift"
@@ -142,12 +143,27 @@ func (i *Intent) leaving(ignored drift.Difference) *Intent {
 	return &left
 }
 
-// at is the intent for one version of the object: applying it fails if there is a newer one.
-func (i *Intent) at(version string) *Intent {
+// at is the intent for one object, and one version of it unless that is empty: applying it fails with a conflict if there
+// is a newer one, or if the object is gone or replaced.
+func (i *Intent) at(judged identity) *Intent {
 	at := *i
 	at.Object = i.Object.DeepCopy()
-	at.Object.SetResourceVersion(version)
+	at.Object.SetUID(judged.uid)
+	at.Object.SetResourceVersion(judged.version)
 	return &at
+}
+
+// identity is which object was judged, and which version of it; the zero value is none.
+type identity struct {
+	uid     types.UID
+	version string
+}
+
+func identityOf(live client.Object) identity {
+	if live == nil {
+		return identity{}
+	}
+	return identity{uid: live.GetUID(), version: live.GetResourceVersion()}
 }
 
 func (i *Intent) id() objectID { return objectID{gvk: i.GVK, key: i.Key} }

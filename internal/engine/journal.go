@@ -107,6 +107,7 @@ func (j *Journal) forget(id objectID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	delete(j.entries, id)
+	delete(j.races, id)
 }
 
 // forgetContent drops all that is known of the objects in a namespace.
@@ -116,6 +117,11 @@ func (j *Journal) forgetContent(namespace string) {
 	for id := range j.entries {
 		if id.key.Namespace == namespace {
 			delete(j.entries, id)
+		}
+	}
+	for id := range j.races {
+		if id.key.Namespace == namespace {
+			delete(j.races, id)
 		}
 	}
 }

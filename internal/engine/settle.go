@@ -167,7 +167,7 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 		}
 		live = nil
 	}
-	judged := versionOf(live)
+	judged := identityOf(live)
 	if live != nil {
 		if pointers := j.difference.InjectedPointers(); len(pointers) > 0 {
 			patched, err := e.writer.removePaths(ctx, id, live.GetResourceVersion(), pointers)
@@ -177,18 +177,18 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 				if err := e.remove(ctx, id, live); err != nil {
 					return nil, err
 				}
-				live, judged = nil, ""
+				live, judged = nil, identity{}
 			case err != nil:
 				return nil, err
 			case !j.difference.OnlyInjected():
-				judged = patched.ResourceVersion
+				judged.version = patched.ResourceVersion
 			default:
 				e.journal.put(id, entry{uid: patched.UID, version: patched.ResourceVersion, hash: intent.Hash})
 				return patched, nil
 			}
 		}
 	}
-	applied, err := e.applyOver(ctx, intent.leaving(j.ignored), judged, protects(intent, j))
+	applied, err := e.applyOver(ctx, intent.leaving(j.ignored), protects(intent, j, judged))
 	if err != nil {
 		return nil, err
 	}
@@ -197,26 +197,24 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 	return applied, nil
 }
 
-// protects reports whether a correction must not be made over a newer version than the one that was judged. What isn't
-// drift was to be written over anyway; and a quota has a new version with every pod that is counted, of which the
-// watches don't tell.
-func protects(intent *Intent, j judgement) bool {
-	return j.verdict == drifted && intent.GVK.Kind != "ResourceQuota"
-}
-
-func versionOf(live client.Object) string {
-	if live == nil {
-		return ""
+// protects is what of the judged object a correction must not be made over: what someone did since would be undone
+// without having been seen. What isn't drift was to be written over anyway. Of a quota only the object itself counts,
+// because it has a new version with every pod that is counted, of which the watches don't tell.
+func protects(intent *Intent, j judgement, judged identity) identity {
+	if j.verdict != drifted {
+		return identity{}
 	}
-	return live.GetResourceVersion()
+	if intent.GVK.Kind == "ResourceQuota" {
+		judged.version = ""
+	}
+	return judged
 }
 
-// applyOver applies an intent, if asked to protect what is newer, to the version of the object that was judged only: what someone changed
-// since would be undone without having been seen. If there is a newer one, it is left to be judged; but only once, as
-// whoever writes all the time must not keep us from ever correcting.
-func (e *Engine) applyOver(ctx context.Context, intent *Intent, judged string, protect bool) (*metav1.PartialObjectMetadata, error) {
+// applyOver applies an intent to the object, and the version of it, that is to be protected. If there is a newer one, it
+// is left to be judged; but only once, as whoever writes all the time must not keep us from ever correcting.
+func (e *Engine) applyOver(ctx context.Context, intent *Intent, judged identity) (*metav1.PartialObjectMetadata, error) {
 	id := intent.id()
-	if protect && judged != "" && !e.journal.raced(id, true) {
+	if judged != (identity{}) && !e.journal.raced(id, true) {
 		applied, err := e.writer.apply(ctx, intent.at(judged))
 		if apierrors.IsConflict(err) {
 			return nil, errChangedMeanwhile

@@ -60,7 +60,7 @@ func (Room) Owns() []schema.GroupVersionKind {
 func (Room) Render(f feature.Facts) (feature.Result, error) {
 	var result feature.Result
 	if len(f.Siblings) > 1 {
-		result.Annotations = map[string]string{v1alpha1.GuardNamespaces: strings.Join(f.Siblings, ",")}
+		result.Annotations = map[string]string{v1alpha1.GuardNamespaces: strings.Join(slices.Sorted(slices.Values(f.Siblings)), ",")}
 	}
 	var errs field.ErrorList
 	for _, m := range sorted(f.Members) {
