@@ -12,6 +12,8 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 
 COPY main.go ./
 COPY api/ api/
+# What is embedded: the guard-rails, which the operator compares with what is installed.
+COPY config/admission/ config/admission/
 COPY controllers/ controllers/
 COPY internal/ internal/
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \

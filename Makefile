@@ -22,6 +22,8 @@ NAMESPACES ?= 3
 WIDE ?= 100
 # And corrections of drift in these sizes too.
 DRIFT ?= 1x300,300x3
+# And requests with the guard-rails and without, in clusters of so many tenants.
+GUARDS ?= 10,1000
 BENCH_FLAGS ?=
 
 # Sets KUBEBUILDER_ASSETS, where etcd, kube-apiserver, kube-controller-manager and kubectl are: what the caller says,
@@ -103,6 +105,22 @@ verify: generate ## Check that what is generated is committed, then style, licen
 	hack/verify/tidy.sh
 	$(MAKE) --no-print-directory lint
 
+# What is tested on every version of Kubernetes: the guard-rails, which it has to carry out. "newest" is the version that
+# all other tests run on; each of the others has a directory. Only failures and what is skipped are listed.
+KUBE_VERSIONS ?= newest $(notdir $(patsubst %/,%,$(wildcard hack/controlplane/versions/*/)))
+MATRIX_TESTS ?= ./test/attack $(if $(wildcard test/guard/*_test.go),./test/guard)
+
+.PHONY: test-matrix
+test-matrix: ## Test the guard-rails on all supported versions of Kubernetes: make test-matrix KUBE_VERSIONS="newest 1.34".
+	@status=0; for version in $(KUBE_VERSIONS); do \
+		build=hack/controlplane/build.sh; \
+		[ $$version = newest ] || build=hack/controlplane/versions/$$version/build.sh; \
+		assets=$$(env -u KUBEBUILDER_ASSETS "$$build"); \
+		"$$assets/kubectl" version --client | sed -n 's/^Client Version: /== Kubernetes /p'; \
+		KUBEBUILDER_ASSETS="$$assets" $(GO) test -count=1 -v -timeout 20m $(TEST_FLAGS) $(MATRIX_TESTS) | \
+			awk '/^ *--- PASS/ {n++; next} !/^ *=== / {print; fflush()} END {print n+0 " passed"}' || status=1; \
+	done; exit $$status
+
 # How many namespaces drift at once in `make test-storm`; make test lets 100 of them.
 STORM ?= 1000
 
@@ -113,12 +131,12 @@ test-storm: ## Let all namespaces of one tenant drift at once: make test-storm S
 .PHONY: bench
 bench: build ## Measure the operator beside a bare client: make bench TENANTS=100 NAMESPACES=3 (see docs/performance.md).
 	@$(WITH_ASSETS) set -x && \
-	$(GO) run ./test/scale --tenants=$(TENANTS) --namespaces=$(NAMESPACES) --wide=$(WIDE) --drift=$(DRIFT) --operator=bin/bulkhead $(BENCH_FLAGS)
+	$(GO) run ./test/scale --tenants=$(TENANTS) --namespaces=$(NAMESPACES) --wide=$(WIDE) --drift=$(DRIFT) --guards=$(GUARDS) --operator=bin/bulkhead $(BENCH_FLAGS)
 
 .PHONY: bench-short
 bench-short: ## The same, small (some 90 s). Fails if requests were made that need not be; never because of times.
 	@$(WITH_ASSETS) set -x && \
-	$(GO) run ./test/scale --check --tenants=15 --namespaces=3 --wide=20 --corrections=20 --steady=8s --patience=4s $(BENCH_FLAGS)
+	$(GO) run ./test/scale --check --tenants=15 --namespaces=3 --wide=20 --corrections=20 --steady=8s --patience=4s --guards=10 --guard-samples=50 $(BENCH_FLAGS)
 
 ##@ Build
 

@@ -70,14 +70,20 @@ func expired(tenant *v1alpha1.Tenant, binding string) string {
 	return tenant.Spec.Members[at].Name
 }
 
-// sentence says in what way an object differs, and who last wrote there as far as the object itself tells.
+// sentence says in what way an object differs, and who made it so: the user, if that is known, and the field manager that
+// last wrote there as far as the object itself tells.
 func sentence(item *v1alpha1.DriftItem) string {
 	text := fmt.Sprintf("%s: %s", name(item.Object), item.Type)
 	if len(item.Paths) > 0 {
 		text += " " + strings.Join(item.Paths, ", ")
 	}
+	by := " by "
+	if item.User != "" {
+		text += fmt.Sprintf(" by user %q", item.User)
+		by = ", "
+	}
 	if item.Manager != "" {
-		text += fmt.Sprintf(" by field manager %q (client-declared)", item.Manager)
+		text += by + fmt.Sprintf("field manager %q (client-declared)", item.Manager)
 	}
 	return text
 }

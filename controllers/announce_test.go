@@ -46,6 +46,13 @@ func TestSentence(t *testing.T) {
 			v1alpha1.DriftItem{Object: quota, Type: v1alpha1.DriftFieldRemoved, Manager: `"`},
 			`ResourceQuota a/bulkhead: FieldRemoved by field manager "\"" (client-declared)`,
 		},
+		"a known user": {
+			v1alpha1.DriftItem{Object: quota, Type: v1alpha1.DriftFieldRemoved, User: "brook", Manager: "kubectl"},
+			`ResourceQuota a/bulkhead: FieldRemoved by user "brook", field manager "kubectl" (client-declared)`,
+		},
+		"a known user who left no other trace": {
+			v1alpha1.DriftItem{Object: quota, Type: v1alpha1.DriftFieldRemoved, User: "brook"}, `ResourceQuota a/bulkhead: FieldRemoved by user "brook"`,
+		},
 		"cluster-scoped": {
 			v1alpha1.DriftItem{Object: v1alpha1.ObjectReference{Kind: "ClusterRole", Name: "x"}, Type: v1alpha1.DriftObjectMissing}, "ClusterRole x: ObjectMissing",
 		},

@@ -78,7 +78,9 @@ func (e *Events) Eventf(regarding, related runtime.Object, eventtype, reason, ac
 // isAlarm reports whether an event may not be left out for others. Alarms come with the transitions of a status, and so
 // can't come often.
 func isAlarm(reason string) bool {
-	return slices.Contains([]string{v1alpha1.EventIsolationLost, v1alpha1.EventIsolationRestored, v1alpha1.EventDriftContested}, reason)
+	return slices.Contains([]string{
+		v1alpha1.EventIsolationLost, v1alpha1.EventIsolationRestored, v1alpha1.EventDriftContested, v1alpha1.EventGuardLost, v1alpha1.EventGuardRestored,
+	}, reason)
 }
 
 // spend takes one event from a tenant's budget. It returns how many were left out before.

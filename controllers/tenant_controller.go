@@ -21,6 +21,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,6 +34,7 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/guard"
 	"github.com/bulkhead-dev/bulkhead/internal/metrics"
 	"github.com/bulkhead-dev/bulkhead/internal/status"
 )
@@ -59,7 +61,9 @@ type TenantReconciler struct {
 	Events   *Events
 	Features []feature.Feature
 	Judge    *exposure.Judge
-	wake     wake
+	// Rails is what is known of the guard-rails; nil if nobody looks at them.
+	Rails *guard.Board
+	wake  wake
 }
 
 // SetupWithManager registers the controller and what it watches.
@@ -163,6 +167,7 @@ func (r *TenantReconciler) publish(ctx context.Context, rollup status.Rollup) (c
 	rollup.Snapshot = r.Ledger.Snapshot(tenant.Name)
 	rollup.Previous = r.Writer.Previous(tenant)
 	rollup.Considered, rollup.NotConsidered = exposure.Considered(), r.Judge.NotConsidered()
+	rollup.Rails = r.Rails.Verdicts()
 	pause, err := r.proveAccess(ctx, &rollup)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -244,22 +249,36 @@ func (r *TenantReconciler) tell(rollup status.Rollup) {
 		}
 		r.Events.Eventf(tenant, reference(item.Object), corev1.EventTypeWarning, reason, action, "%s", sentence(&item))
 	}
-	r.tellIsolation(rollup)
+	next := status.Compute(rollup)
+	r.tellIsolation(rollup, &next)
+	r.tellGuards(rollup, &next)
 }
 
 // tellIsolation emits the events that go with what opens the tenant beyond its spec.
-func (r *TenantReconciler) tellIsolation(rollup status.Rollup) {
+func (r *TenantReconciler) tellIsolation(rollup status.Rollup, next *v1alpha1.TenantStatus) {
 	tenant := rollup.Tenant
 	for _, finding := range status.NewFindings(rollup) {
 		r.Events.Eventf(tenant, reference(finding.Object), corev1.EventTypeWarning, v1alpha1.EventForeignObjectDetected, "Inspect", "%s", finding.Message)
 	}
-	next := status.Compute(rollup)
 	switch {
-	case status.IsolationLost(&rollup.Previous, &next):
+	case status.IsolationLost(&rollup.Previous, next):
 		first := next.Isolation.Findings[0]
 		r.Events.Eventf(tenant, reference(first.Object), corev1.EventTypeWarning, v1alpha1.EventIsolationLost, "Inspect", "%s", first.Message)
-	case status.IsolationRestored(&rollup.Previous, &next):
+	case status.IsolationRestored(&rollup.Previous, next):
 		r.Events.Eventf(tenant, nil, corev1.EventTypeNormal, v1alpha1.EventIsolationRestored, "Inspect", "nothing opens the tenant beyond its spec any more")
+	}
+}
+
+// tellGuards emits the events that go with guard-rails on which the tenant relies.
+func (r *TenantReconciler) tellGuards(rollup status.Rollup, next *v1alpha1.TenantStatus) {
+	tenant := rollup.Tenant
+	if lost := status.LostGuards(rollup, &rollup.Previous, next); len(lost) > 0 {
+		related := v1alpha1.ObjectReference{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy", Name: lost[0].Policy}
+		r.Events.Eventf(tenant, reference(related), corev1.EventTypeWarning, v1alpha1.EventGuardLost, "Prove", "%s",
+			meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionGuarded).Message)
+	}
+	if status.GuardRestored(&rollup.Previous, next) {
+		r.Events.Eventf(tenant, nil, corev1.EventTypeNormal, v1alpha1.EventGuardRestored, "Prove", "all guard-rails that the tenant relies on hold again")
 	}
 }
 

@@ -15,7 +15,7 @@
 #
 #   hack/generate.sh code        deep copies and apply-configurations of the API types
 #   hack/generate.sh manifests   CRDs, and the operator's ClusterRole from the +kubebuilder:rbac markers
-#   hack/generate.sh admission   the rooms' guard-rails, gathered in config/admission
+#   hack/generate.sh admission   the rooms' guard-rails and defaults, gathered in config/admission
 #   hack/generate.sh docs        the API reference
 #   hack/generate.sh paths       prints the paths of all of it, for hack/verify/generated.sh
 set -euo pipefail
@@ -48,20 +48,30 @@ manifests() {
   "$bin/controller-gen" rbac:roleName=bulkhead "${packages[@]}" output:rbac:artifacts:config=config/rbac
 }
 
-# Each room keeps its guard-rails in its own folder; config/admission is what can be installed.
+# Each room keeps its guard-rails, their probes, and its defaults, in its own folder; config/admission is what can be
+# installed. Defaults are apart, because not every API server knows their kind.
 admission() {
-  local file room list
-  for file in internal/features/*/admission.yaml; do
+  gather admission config/admission
+  gather probes config/admission/probe/requests
+  gather mutating config/admission/mutating
+}
+
+# gather NAME DIR copies internal/features/*/NAME.yaml to DIR/<room>.yaml, and lists all of DIR in its kustomization, if it
+# has one.
+gather() {
+  local name=$1 dir=$2 file room list
+  for file in internal/features/*/"$name".yaml; do
     room=$(basename "$(dirname "$file")")
-    { echo "# Code generated from $file. DO NOT EDIT."; cat "$file"; } > "config/admission/$room.yaml"
+    { echo "# Code generated from $file. DO NOT EDIT."; cat "$file"; } > "$dir/$room.yaml"
   done
-  for file in config/admission/*.yaml; do
+  for file in "$dir"/*.yaml; do
     room=$(basename "$file" .yaml)
-    if grep -q '^# Code generated from' "$file" && [ ! -f "internal/features/$room/admission.yaml" ]; then rm "$file"; fi
+    if grep -q '^# Code generated from' "$file" && [ ! -f "internal/features/$room/$name.yaml" ]; then rm "$file"; fi
   done
-  list=$(cd config/admission && ls *.yaml | grep -v '^kustomization.yaml$' | sed 's/^/- /')
-  sed -i '/^resources:/,$d' config/admission/kustomization.yaml
-  printf 'resources:\n%s\n' "$list" >> config/admission/kustomization.yaml
+  if [ ! -f "$dir/kustomization.yaml" ]; then return; fi
+  list=$(cd "$dir" && { ls *.yaml; if [ -f probe/kustomization.yaml ]; then echo probe; fi; } | grep -v '^kustomization.yaml$' | sort | sed 's/^/- /')
+  sed -i '/^resources:/,$d' "$dir/kustomization.yaml"
+  printf 'resources:\n%s\n' "$list" >> "$dir/kustomization.yaml"
 }
 
 docs() {

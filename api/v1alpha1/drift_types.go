@@ -231,6 +231,11 @@ type DriftItem struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Manager string `json:"manager,omitempty"`
+	// user is who made the difference, as the API server authenticated the request. Empty unless that is known: it takes
+	// MutatingAdmissionPolicies in the API server, and a difference that one request made.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	User string `json:"user,omitempty"`
 	// action is what the operator did about it.
 	// +required
 	Action DriftAction `json:"action"`

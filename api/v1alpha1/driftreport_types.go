@@ -87,7 +87,7 @@ type DriftReportItem struct {
 	// fieldCount is the number of fields that differ, which may exceed the length of fields.
 	// +optional
 	FieldCount int32 `json:"fieldCount,omitempty"`
-	// attribution says who claims to have done it.
+	// attribution says who did it, or claims to have.
 	// +optional
 	Attribution Attribution `json:"attribution,omitempty"`
 	// action is what the operator did about it.
@@ -144,18 +144,28 @@ type FieldDrift struct {
 }
 
 // Confidence says how far an attribution can be trusted.
-// +kubebuilder:validation:Enum=Claimed;Unknown
+// +kubebuilder:validation:Enum=Authenticated;Claimed;Unknown
 type Confidence string
 
 const (
+	// ConfidenceAuthenticated is a user whom the API server authenticated, and whose one request made the difference: it
+	// was made to a version of the object that the operator had found as it must be. The field manager beside it is still
+	// what the client said of itself.
+	ConfidenceAuthenticated Confidence = "Authenticated"
 	// ConfidenceClaimed is a name that the client gave itself: a field manager, never a user.
 	ConfidenceClaimed Confidence = "Claimed"
 	// ConfidenceUnknown is a change that leaves no trace, as a deletion.
 	ConfidenceUnknown Confidence = "Unknown"
 )
 
-// Attribution says who claims to have changed something.
+// Attribution says who changed something, or claims to have.
 type Attribution struct {
+	// user is who made the difference, as the API server authenticated the request. Empty unless confidence is
+	// Authenticated: where the API server has no MutatingAdmissionPolicies, or where more than one request may have made
+	// the difference, it isn't known.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	User string `json:"user,omitempty"`
 	// manager is the field manager, as the client declared it. Empty if nothing tells.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128

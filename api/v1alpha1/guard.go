@@ -26,11 +26,11 @@ const (
 
 	// GuardBoundary is spec.network.boundary. Not there: Tenant.
 	GuardBoundary = GuardPrefix + "network-boundary"
-	// GuardIngressCIDRs and GuardEgressCIDRs are the ranges that are open on all ports and without exceptions, at most 128
+	// GuardIngressCIDRs and GuardEgressCIDRs are the ranges that are open on all ports and without exceptions, at most 64
 	// each, none inside another. Not there: none.
 	GuardIngressCIDRs = GuardPrefix + "network-ingress-cidrs"
 	GuardEgressCIDRs  = GuardPrefix + "network-egress-cidrs"
-	// GuardIngressTenants and GuardEgressTenants are other tenants that are open on all ports, at most 128 each. Not there:
+	// GuardIngressTenants and GuardEgressTenants are other tenants that are open on all ports, at most 64 each. Not there:
 	// none.
 	GuardIngressTenants = GuardPrefix + "network-ingress-tenants"
 	GuardEgressTenants  = GuardPrefix + "network-egress-tenants"

@@ -47,10 +47,14 @@ const (
 	// GuardProbeNamespace is the namespace in which the operator proves, by requests that store nothing, that the
 	// guard-rails refuse. It is no tenant's, and nothing ever runs there.
 	GuardProbeNamespace = "bulkhead-guard-probe"
-	// AnnotationLastChangedBy holds the name of the user whose request last wrote a managed object, or a tenant's
+	// AnnotationLastChangedBy holds the name of the user whose request last changed a managed object, or a tenant's
 	// namespace, as the API server authenticated it. The API server writes it (MutatingAdmissionPolicy
 	// bulkhead-identity); what a client sends is overwritten.
 	AnnotationLastChangedBy = "tenancy.bulkhead.dev/last-changed-by"
+	// AnnotationLastChangedFrom holds the resource version to which that request was made, empty if it created the
+	// object. It says whether the user who is named made a difference alone: only then was the version the last one that
+	// had none. The API server writes it together with AnnotationLastChangedBy.
+	AnnotationLastChangedFrom = "tenancy.bulkhead.dev/last-changed-from"
 
 	// DefaultOperatorNamespace is where the operator is installed unless told otherwise.
 	DefaultOperatorNamespace = "bulkhead-system"

@@ -16,7 +16,14 @@ package admission
 
 import "embed"
 
-// Files are the YAML files of this folder, kustomization.yaml included. They are read-only.
+// Files are the YAML files of this folder, kustomization.yaml included, and the probes of the guard-rails in a folder
+// probe/requests. They are read-only.
 //
-//go:embed *.yaml
+//go:embed *.yaml probe/requests/*.yaml
 var Files embed.FS
+
+// Mutating are the YAML files of the folder mutating, in a folder of that name: the defaults and the identity stamp, for API
+// servers that serve MutatingAdmissionPolicies. They are read-only.
+//
+//go:embed mutating/*.yaml
+var Mutating embed.FS

@@ -117,7 +117,8 @@ func (o *driftOptions) show(cmd *cobra.Command, view *driftView) error {
 		cmd.PrintErrln("nothing differs, or lately did, as far as was asked for")
 		return nil
 	}
-	if err := table(cmd.OutOrStdout(), append([][]string{driftTitles()}, driftCells(rows, time.Now())...)); err != nil {
+	users := namesUsers(rows)
+	if err := table(cmd.OutOrStdout(), append([][]string{driftTitles(users)}, driftCells(rows, time.Now(), users)...)); err != nil {
 		return err
 	}
 	disclaim(cmd, rows)
@@ -138,14 +139,26 @@ func disclaim(cmd *cobra.Command, rows []driftRow) {
 	}
 }
 
-func driftTitles() []string {
-	return []string{"TENANT", "NAMESPACE", "SEVERITY", "TYPE", "OBJECT", "FIELDS", "MANAGER", "ACTION", "SINCE", "COUNT"}
+// namesUsers reports whether a user is known of any row: without one, a table has no column of users.
+func namesUsers(rows []driftRow) bool {
+	return slices.ContainsFunc(rows, func(row driftRow) bool { return row.Attribution.User != "" })
+}
+
+// atUser is where the column of users stands.
+const atUser = 6
+
+func driftTitles(users bool) []string {
+	titles := []string{"TENANT", "NAMESPACE", "SEVERITY", "TYPE", "OBJECT", "FIELDS", "MANAGER", "ACTION", "SINCE", "COUNT"}
+	if users {
+		return slices.Insert(titles, atUser, "USER")
+	}
+	return titles
 }
 
 // maxFields is how many fields of one difference a table names.
 const maxFields = 3
 
-func driftCells(rows []driftRow, now time.Time) [][]string {
+func driftCells(rows []driftRow, now time.Time, users bool) [][]string {
 	cells := make([][]string, 0, len(rows))
 	for i := range rows {
 		row := &rows[i]
@@ -153,10 +166,14 @@ func driftCells(rows []driftRow, now time.Time) [][]string {
 		if row.Count > 0 {
 			count = strconv.Itoa(int(row.Count))
 		}
-		cells = append(cells, []string{
+		line := []string{
 			row.Tenant, namespaceOf(row.Object), string(row.Severity), string(row.Type), row.Object.Kind + "/" + row.Object.Name,
 			fieldCell(row), row.Attribution.Manager, string(row.Action), duration.HumanDuration(max(now.Sub(row.FirstSeen.Time), 0)), count,
-		})
+		}
+		if users {
+			line = slices.Insert(line, atUser, row.Attribution.User)
+		}
+		cells = append(cells, line)
 	}
 	return cells
 }
@@ -177,7 +194,7 @@ func fieldCell(row *driftRow) string {
 func (o *driftOptions) follow(cmd *cobra.Command, source *driftSource) error {
 	ctx := cmd.Context()
 	var before map[string]string
-	titles := o.output == asTable
+	titles, users := o.output == asTable, false
 	err := source.follow(ctx, func(view *driftView) error {
 		now := map[string]string{}
 		rows := slices.DeleteFunc(o.wanted(view.rows), func(row driftRow) bool {
@@ -192,10 +209,13 @@ func (o *driftOptions) follow(cmd *cobra.Command, source *driftSource) error {
 		if o.output != asTable {
 			return stream(cmd, o.output, rows)
 		}
-		cells := driftCells(rows, time.Now())
+		if !users && namesUsers(rows) {
+			users, titles = true, true // the first user that becomes known takes a column of its own
+		}
+		cells := driftCells(rows, time.Now(), users)
 		if titles {
 			titles = false
-			cells = append([][]string{driftTitles()}, cells...)
+			cells = append([][]string{driftTitles(users)}, cells...)
 			disclaim(cmd, rows)
 		}
 		return table(cmd.OutOrStdout(), cells)

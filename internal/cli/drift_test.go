@@ -160,7 +160,7 @@ func TestDriftRows(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			if err := table(&out, driftCells(tc.options.wanted(view.rows), reported)); err != nil {
+			if err := table(&out, driftCells(tc.options.wanted(view.rows), reported, false)); err != nil {
 				t.Fatal(err)
 			}
 			var got []string
@@ -221,7 +221,7 @@ func TestDriftDocs(t *testing.T) {
 	}
 	rows := slices.DeleteFunc(view.rows, func(r driftRow) bool { return r.Action == v1alpha1.DriftIgnored })
 	var out bytes.Buffer
-	if err := table(&out, append([][]string{driftTitles()}, driftCells(rows, reported)...)); err != nil {
+	if err := table(&out, append([][]string{driftTitles(false)}, driftCells(rows, reported, false)...)); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile("../../docs/cli.md")
@@ -230,6 +230,47 @@ func TestDriftDocs(t *testing.T) {
 	}
 	if !strings.Contains(string(raw), "```console\n$ bulkhead drift acme\n"+out.String()+"field managers are what clients call themselves, not users\n```\n") {
 		t.Errorf("docs/cli.md has no block with\n%s", out.String())
+	}
+}
+
+// TestDriftUsers checks that users have a column of their own, beside what clients call themselves, and only if one is known.
+func TestDriftUsers(t *testing.T) {
+	t.Parallel()
+	tenant := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}
+	item := v1alpha1.DriftItem{Object: v1alpha1.ObjectReference{Kind: "RoleBinding", Name: "b"}, User: "brook", Manager: "x by alice"}
+	for name, tc := range map[string]struct {
+		user       string
+		confidence v1alpha1.Confidence
+		want       []string
+	}{
+		"known":   {user: "brook", confidence: v1alpha1.ConfidenceAuthenticated, want: []string{"brook", "x by alice"}},
+		"unknown": {confidence: v1alpha1.ConfidenceClaimed, want: []string{"x by alice"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tenant, item := tenant.DeepCopy(), item
+			item.User = tc.user
+			tenant.Status.Drift.Top = []v1alpha1.DriftItem{item}
+			view := &driftView{}
+			(&driftSource{}).add(view, tenant, nil)
+			users := namesUsers(view.rows)
+			titles, cells := driftTitles(users), driftCells(view.rows, reported, users)[0]
+			if len(titles) != len(cells) || users != (tc.user != "") {
+				t.Fatalf("titles %q, cells %q", titles, cells)
+			}
+			var got []string
+			for i, title := range titles {
+				if title == "USER" || title == "MANAGER" {
+					got = append(got, cells[i])
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("who (-want +got):\n%s", diff)
+			}
+			if got := view.rows[0].Attribution.Confidence; got != tc.confidence {
+				t.Errorf("confidence %s", got)
+			}
+		})
 	}
 }
 

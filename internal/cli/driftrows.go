@@ -241,7 +241,7 @@ func (s *driftSource) add(view *driftView, tenant *v1alpha1.Tenant, reports []v1
 		row := driftRow{Tenant: tenant.Name, Paths: item.Paths, closed: i >= len(status.Top), DriftReportItem: v1alpha1.DriftReportItem{
 			Object: item.Object, Type: item.Type, Severity: item.Severity, FieldCount: item.PathCount, Action: item.Action,
 			FirstSeen: item.FirstSeen, Count: item.Count,
-			Attribution: v1alpha1.Attribution{Manager: item.Manager, Confidence: confidence(item.Manager)},
+			Attribution: v1alpha1.Attribution{User: item.User, Manager: item.Manager, Confidence: confidence(item)},
 		}}
 		if !known[row.key()] {
 			take(row)
@@ -252,11 +252,15 @@ func (s *driftSource) add(view *driftView, tenant *v1alpha1.Tenant, reports []v1
 	}
 }
 
-func confidence(manager string) v1alpha1.Confidence {
-	if manager == "" {
+func confidence(item v1alpha1.DriftItem) v1alpha1.Confidence {
+	switch {
+	case item.User != "":
+		return v1alpha1.ConfidenceAuthenticated
+	case item.Manager != "":
+		return v1alpha1.ConfidenceClaimed
+	default:
 		return v1alpha1.ConfidenceUnknown
 	}
-	return v1alpha1.ConfidenceClaimed
 }
 
 // sort orders rows: by tenant, what is open first, and then the gravest.

@@ -24,7 +24,7 @@ import (
 const maxManagerLength = 128
 
 // An Attribution says who last wrote what differs, as the client declared it: anyone may choose the name of their
-// field manager, so that this is never an identity. The zero value says that nothing tells.
+// field manager, so that this is never an identity; for that there is the Stamp. The zero value says that nothing tells.
 type Attribution struct {
 	// Manager is the field manager; printable, at most 128 characters.
 	Manager string

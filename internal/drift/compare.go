@@ -55,7 +55,8 @@ func NewComparer(scheme *runtime.Scheme) (*Comparer, error) {
 // milli-units), and has the labels and annotations of ours only.
 // The live object is a typed one, as from the cache, or unstructured. What counts is:
 //   - of labels and annotations, the keys that the intent has;
-//   - of a Namespace, nothing else but the keys that Bulkhead or Pod Security obey: of those, the intent's are all;
+//   - of a Namespace, nothing else but the keys that Bulkhead or Pod Security obey: of those, the intent's are all, but for
+//     the stamp that the API server sets;
 //   - of all other kinds, the owner references and every field outside of metadata and status. That is a closed
 //     world: what the intent doesn't have there is injected. Server-side apply alone would neither see it nor remove it.
 //
@@ -212,7 +213,7 @@ func keepKeysOf(want, have map[string]any, field string, closed []string) {
 	theirs, _ := have[field].(map[string]any)
 	for key, value := range theirs {
 		_, asked := ours[key]
-		if asked || slices.ContainsFunc(closed, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
+		if asked || !isStamp(field, key) && slices.ContainsFunc(closed, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
 			kept[key] = value
 		}
 	}

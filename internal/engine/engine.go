@@ -44,10 +44,12 @@ type Engine struct {
 	journal  *Journal
 	fights   *drift.Fights
 	features []feature.Feature
+	stamped  func() bool
+	self     string
 	now      func() time.Time
 }
 
-// Options are what an Engine needs; all fields but the clock are required.
+// Options are what an Engine needs; all fields are required but the clock and those of the stamp.
 type Options struct {
 	// Reader reads from the watch cache. It must have the index IndexTenant for cluster-scoped kinds.
 	Reader client.Reader
@@ -61,6 +63,11 @@ type Options struct {
 	Features []feature.Feature
 	// Journal is told of deletions by the watches.
 	Journal *Journal
+	// Stamped reports whether the API server stamps what is changed with the name of who does (drift.Stamp), so that the
+	// stamp may be believed now. It is asked for each difference and must not block; nil means that it never does.
+	Stamped func() bool
+	// Self is the name of the operator's own user: what it changes is nobody's doing. Empty means that it isn't known.
+	Self string
 	// Now is the clock; nil means the real one.
 	Now func() time.Time
 }
@@ -83,6 +90,8 @@ func New(o Options) (*Engine, error) {
 		journal:  o.Journal,
 		fights:   drift.NewFights(drift.DefaultFights, now, rand.Float64),
 		features: o.Features,
+		stamped:  o.Stamped,
+		self:     o.Self,
 		now:      now,
 	}, nil
 }

@@ -46,6 +46,9 @@ func (j judgement) describe(intent *Intent, live client.Object, now time.Time) *
 	if live != nil {
 		item.Attribution = attribution(drift.Attribute(live, j.difference, v1alpha1.FieldManager))
 	}
+	if j.user != "" {
+		item.Attribution.User, item.Attribution.Confidence = j.user, v1alpha1.ConfidenceAuthenticated
+	}
 	return item
 }
 
@@ -71,7 +74,7 @@ func attribution(a drift.Attribution) v1alpha1.Attribution {
 func Summary(item *v1alpha1.DriftReportItem) v1alpha1.DriftItem {
 	summary := v1alpha1.DriftItem{
 		Object: item.Object, Type: item.Type, Severity: item.Severity, PathCount: item.FieldCount,
-		Manager: item.Attribution.Manager, Action: item.Action, FirstSeen: item.FirstSeen, Count: item.Count,
+		Manager: item.Attribution.Manager, User: item.Attribution.User, Action: item.Action, FirstSeen: item.FirstSeen, Count: item.Count,
 	}
 	for _, field := range item.Fields[:min(len(item.Fields), v1alpha1.MaxDriftPaths)] {
 		summary.Paths = append(summary.Paths, field.Path)

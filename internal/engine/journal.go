@@ -42,6 +42,8 @@ type entry struct {
 	hash string
 	// settled says that version was judged and meets the intent.
 	settled bool
+	// drifted is the first version that was judged after that one, and differed; empty if none was.
+	drifted string
 	// futile says that applying the intent to this version changed nothing although a difference was seen.
 	futile bool
 	// deleted says that we deleted the object with this uid.

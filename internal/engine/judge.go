@@ -48,6 +48,8 @@ type judgement struct {
 	missing bool
 	// difference is empty if missing. What rules of the Tenant cover is not in it, but in ignored.
 	difference, ignored drift.Difference
+	// user is who made both, as the API server authenticated the request; empty if that isn't known.
+	user string
 }
 
 // judge compares an intent with the live object from the cache; live is nil if there is none. known says that
@@ -68,6 +70,9 @@ func (e *Engine) judge(intent *Intent, live client.Object, pass Pass) (judgement
 	}
 	j := judgement{}
 	j.difference, j.ignored = pass.Ignore.Split(intent.GVK, intent.Key, difference)
+	if !difference.Empty() {
+		j.user = e.culprit(intent, live, past, difference)
+	}
 	switch {
 	case difference.Empty():
 		e.journal.put(intent.id(), entry{uid: live.GetUID(), version: live.GetResourceVersion(), hash: intent.Hash, settled: true})

@@ -58,6 +58,8 @@ type Outcome struct {
 	CheckFailed string
 	// OpenBySpec are sentences that say which walls the spec itself turns off.
 	OpenBySpec []string
+	// GuardKeys are the keys of the guard-rail data that the namespace is to have, sorted.
+	GuardKeys []string
 	// Err joins the errors of the pass that a retry may mend.
 	Err error
 	// Refused says that the API server refused something that no retry mends until a human changes the spec or
@@ -114,7 +116,7 @@ type roomState struct {
 type problem struct{ reason, message string }
 
 func newOutcome(plan *Plan) *Outcome {
-	o := &Outcome{Tenant: plan.Tenant, Namespace: plan.Name, OpenBySpec: plan.OpenBySpec,
+	o := &Outcome{Tenant: plan.Tenant, Namespace: plan.Name, OpenBySpec: plan.OpenBySpec, GuardKeys: plan.guardKeys(),
 		rooms: map[string]*roomState{}, observers: map[string]feature.Observer{}}
 	for _, room := range plan.Rooms {
 		state := &roomState{}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -193,6 +194,23 @@ func (p *Plan) Objects() []*Intent {
 }
 
 func (p *Plan) objects() func(yield func(*Intent) bool) { return slices.Values(p.Objects()) }
+
+// guardKeys are the keys of the guard-rail data of the namespace, whether labels or annotations.
+func (p *Plan) guardKeys() []string {
+	if p.Namespace == nil {
+		return nil
+	}
+	var keys []string
+	for _, of := range []map[string]string{p.Namespace.Object.GetLabels(), p.Namespace.Object.GetAnnotations()} {
+		for key := range of {
+			if strings.HasPrefix(key, v1alpha1.GuardPrefix) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
 
 // failedRooms are the names of the rooms whose objects must be left as they are.
 func (p *Plan) failedRooms() map[string]bool {

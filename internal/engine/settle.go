@@ -76,7 +76,7 @@ func (r *run) settle(ctx context.Context, intent *Intent) result {
 		return res
 	}
 	if !j.ignored.Empty() {
-		res.ignored = judgement{difference: j.ignored}.describe(intent, res.live, r.engine.now())
+		res.ignored = judgement{difference: j.ignored, user: j.user}.describe(intent, res.live, r.engine.now())
 		res.ignored.Action = v1alpha1.DriftIgnored
 	}
 	res.lagging = j.verdict == lagging

@@ -90,7 +90,7 @@ func (j *Judge) Prime(ctx context.Context) error {
 		if drift.OwnsLabel(live, v1alpha1.FieldManager, v1alpha1.LabelTenant) {
 			tenant = live.Labels[v1alpha1.LabelTenant]
 		}
-		j.directory.Put(isolation.Namespace{Name: live.Name, Tenant: tenant, Labels: live.Labels})
+		j.directory.Put(isolation.Namespace{Name: live.Name, Tenant: tenant, Labels: labelsOf(live)})
 	}
 	if err := j.readTenants(ctx); err != nil {
 		return err
@@ -134,11 +134,23 @@ func (j *Judge) Namespace(name string, live *corev1.Namespace, tenant string, in
 		intended = maps.Clone(intended)
 		intended[corev1.LabelMetadataName] = name
 	}
-	again := j.directory.Put(isolation.Namespace{Name: name, Tenant: tenant, Labels: live.Labels, Intended: intended})
+	again := j.directory.Put(isolation.Namespace{Name: name, Tenant: tenant, Labels: labelsOf(live), Intended: intended})
 	if tenant == "" {
 		j.directory.Forget(name)
 	}
 	return slices.DeleteFunc(again, func(n string) bool { return n == name })
+}
+
+// labelsOf are the labels of a namespace that count. The empty tenant label of a namespace in which guard-rails are proven
+// makes it nobody's: nothing ever runs there that an opening for all tenants could let in.
+func labelsOf(live *corev1.Namespace) map[string]string {
+	value, labelled := live.Labels[v1alpha1.LabelTenant]
+	if !labelled || value != "" || !v1alpha1.IsGuardProbeNamespace(live.Name) {
+		return live.Labels
+	}
+	labels := maps.Clone(live.Labels)
+	delete(labels, v1alpha1.LabelTenant)
+	return labels
 }
 
 // Tenant tells the judge who a tenant's members are. It reports whether that is news, after which Cluster is to be

@@ -114,7 +114,7 @@ func TestBuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := feature.Facts{
-				Tenant: "acme", Namespace: tc.namespace, Policy: tc.want, Members: acme.Spec.Members,
+				Tenant: "acme", Namespace: tc.namespace, Policy: tc.want, Members: acme.Spec.Members, Siblings: []string{"a", "b"},
 				Cluster: feature.ClusterFacts{DNS: o.DNS, APIServer: o.APIServer},
 			}
 			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
@@ -201,6 +201,35 @@ func TestAddresses(t *testing.T) {
 			slice := &discoveryv1.EndpointSlice{Endpoints: []discoveryv1.Endpoint{{Addresses: tc.addresses}}, Ports: tc.ports}
 			if diff := cmp.Diff(tc.want, texts(addresses(slice))); diff != "" {
 				t.Errorf("addresses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestSiblings pins that a namespace knows its siblings, sorted, and that large tenants don't write all of them into each.
+func TestSiblings(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		names []string
+		want  []string
+	}{
+		"one":    {names: []string{"a"}, want: []string{"a"}},
+		"sorted": {names: []string{"b", "a"}, want: []string{"a", "b"}},
+		"many":   {names: make([]string, feature.MaxSiblings+1)},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tenant := &v1alpha1.Tenant{}
+			for _, name := range tc.names {
+				tenant.Spec.Namespaces = append(tenant.Spec.Namespaces, v1alpha1.TenantNamespace{Name: name})
+			}
+			got, _, err := Options{}.Build(tenant, nil, "a", time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got.Siblings); diff != "" {
+				t.Errorf("siblings (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -23,7 +23,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,6 +46,18 @@ type Options struct {
 	APIServer []netip.AddrPort
 	// OperatorNamespace is where the operator runs: no tenant may have it.
 	OperatorNamespace string
+}
+
+// reserved says why a namespace can be no tenant's; empty if it can.
+func (o Options) reserved(namespace string) string {
+	switch {
+	case namespace == o.OperatorNamespace:
+		return "the operator runs there"
+	case v1alpha1.IsGuardProbeNamespace(namespace):
+		return "guard-rails are proven there"
+	default:
+		return ""
+	}
 }
 
 // Reader reads facts from the cache.
@@ -138,10 +149,10 @@ func (r *Reader) decide(name string, live *membership.Namespace, holding *v1alph
 		}
 		claims = append(claims, claim)
 	}
-	if name == r.options.OperatorNamespace {
+	if why := r.options.reserved(name); why != "" {
 		d := membership.Decision{Action: membership.None, Conflicts: map[string]string{}}
 		for _, claim := range claims {
-			d.Conflicts[claim.Tenant] = "is reserved: the operator runs there"
+			d.Conflicts[claim.Tenant] = "is reserved: " + why
 		}
 		return d
 	}
@@ -287,7 +298,7 @@ func (r *Reader) Of(ctx context.Context, tenant *v1alpha1.Tenant, namespace stri
 	}
 	options := r.options
 	if len(options.APIServer) == 0 {
-		if options.APIServer, err = r.apiServer(ctx); err != nil {
+		if options.APIServer, err = r.APIServers(ctx); err != nil {
 			return feature.Facts{}, time.Time{}, err
 		}
 	}
@@ -360,37 +371,4 @@ func Members(tenant *v1alpha1.Tenant, namespace string, now time.Time) ([]v1alph
 	}
 	slices.SortFunc(members, func(a, b v1alpha1.Member) int { return strings.Compare(a.Name, b.Name) })
 	return members, next
-}
-
-// apiServer are the API server's own addresses.
-func (r *Reader) apiServer(ctx context.Context) ([]netip.AddrPort, error) {
-	slicesOfKubernetes := &discoveryv1.EndpointSliceList{}
-	if err := r.cache.List(ctx, slicesOfKubernetes, client.InNamespace("default"),
-		client.MatchingLabels{discoveryv1.LabelServiceName: "kubernetes"}); err != nil {
-		return nil, fmt.Errorf("reading the API server's addresses: %w", err)
-	}
-	var found []netip.AddrPort
-	for i := range slicesOfKubernetes.Items {
-		found = append(found, addresses(&slicesOfKubernetes.Items[i])...)
-	}
-	slices.SortFunc(found, netip.AddrPort.Compare)
-	return slices.Compact(found), nil
-}
-
-func addresses(slice *discoveryv1.EndpointSlice) []netip.AddrPort {
-	var found []netip.AddrPort
-	for _, endpoint := range slice.Endpoints {
-		for _, text := range endpoint.Addresses {
-			address, err := netip.ParseAddr(text)
-			if err != nil {
-				continue // an FQDN slice, which no NetworkPolicy can express
-			}
-			for _, port := range slice.Ports {
-				if port.Port != nil && *port.Port > 0 && *port.Port <= 65535 {
-					found = append(found, netip.AddrPortFrom(address, uint16(*port.Port)))
-				}
-			}
-		}
-	}
-	return found
 }

@@ -286,7 +286,7 @@ func TestErrors(t *testing.T) {
 		"Of":        func() error { _, _, err := r.Of(t.Context(), &acme, "a"); return err },
 		"claimants": func() error { _, err := r.claimants(t.Context(), "a"); return err },
 		"tenant":    func() error { _, err := r.tenant(t.Context(), "acme"); return err },
-		"apiServer": func() error { _, err := r.apiServer(t.Context()); return err },
+		"apiServer": func() error { _, err := r.APIServers(t.Context()); return err },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, broken) {

@@ -58,6 +58,8 @@ type request struct {
 	// namespace is the namespace of the request; that of acme if nil. params is what the policy has as its parameter.
 	namespace *corev1.Namespace
 	params    runtime.Object
+	// groups are those of who asks, besides system:authenticated.
+	groups []string
 }
 
 // requests are large requests, and small ones. Each rail has at least one that it refuses.
@@ -137,11 +139,15 @@ func TestShippedCost(t *testing.T) {
 func judge(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicySpec, r request) {
 	t.Helper()
 	validation := spec.Validations[0]
-	for what, accessor := range map[string]plugincel.ExpressionAccessor{
+	accessors := map[string]plugincel.ExpressionAccessor{
 		"expression":        &validating.ValidationCondition{Expression: validation.Expression},
 		"messageExpression": &validating.MessageExpressionCondition{MessageExpression: validation.MessageExpression},
-		"auditAnnotation":   &validating.AuditAnnotationCondition{Key: "break-glass", ValueExpression: spec.AuditAnnotations[0].ValueExpression},
-	} {
+	}
+	// What only warns has none.
+	for _, annotation := range spec.AuditAnnotations {
+		accessors[annotation.Key] = &validating.AuditAnnotationCondition{Key: annotation.Key, ValueExpression: annotation.ValueExpression}
+	}
+	for what, accessor := range accessors {
 		result, cost := evaluate(t, spec, r, accessor)
 		limit := int64(budget)
 		if what == "expression" && r.operation == admission.Delete && strings.Contains(validation.Expression, "authorizer.") {
@@ -191,7 +197,7 @@ func evaluate(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPoli
 	}
 	attributes := admission.NewAttributesRecord(r.object, r.old, r.gvk, "acme-prod", "x",
 		schema.GroupVersionResource{Group: r.gvk.Group, Version: r.gvk.Version, Resource: r.resource}, r.sub, r.operation, nil, false,
-		&user.DefaultInfo{Name: "mallory", Groups: []string{"system:authenticated"}})
+		&user.DefaultInfo{Name: "mallory", Groups: append([]string{"system:authenticated"}, r.groups...)})
 	versioned := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: r.gvk}
 	if r.object != nil {
 		versioned.VersionedObject.Set(r.object)

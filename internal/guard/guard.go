@@ -12,6 +12,10 @@
 
 // Package guard holds the guard-rails that run inside the API server: ValidatingAdmissionPolicies, one static set for
 // the whole cluster. Their source is the YAML of config/admission, which can be installed without the operator.
+//
+// Nothing in Kubernetes says that a policy is in force. So the operator compares what is installed with what it ships
+// (Comparer), asks each API server for what must be refused, by requests that store nothing (Prober), and says what came
+// of it (Board). Where its rights allow it, it puts a guard-rail back (Restorer).
 package guard
 
 import (
@@ -23,31 +27,55 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/config/admission"
 )
+
+// AnnotationWhen, on a policy, lists guard-rail data (keys of labels and annotations, separated by commas): only tenants
+// with a namespace that has one of them rely on the guard-rail. Without it, all tenants do.
+const AnnotationWhen = v1alpha1.GuardPrefix + "when"
 
 // Rail is one guard-rail: a policy, and the binding that puts it in force. Both have the same name.
 type Rail struct {
 	Policy  *admissionregistrationv1.ValidatingAdmissionPolicy
 	Binding *admissionregistrationv1.ValidatingAdmissionPolicyBinding
+	// Probe is a request that it must refuse; nil if it refuses nothing.
+	Probe *Probe
 }
 
 // Name is the name of the policy, and of its binding.
 func (r Rail) Name() string { return r.Policy.Name }
 
+// When are the keys of AnnotationWhen, sorted; nil if all tenants rely on the guard-rail.
+func (r Rail) When() []string {
+	keys := slices.DeleteFunc(strings.Split(r.Policy.Annotations[AnnotationWhen], ","), func(key string) bool { return key == "" })
+	if len(keys) == 0 {
+		return nil
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// Denies reports whether the guard-rail refuses anything. One that doesn't only warns.
+func (r Rail) Denies() bool {
+	return slices.Contains(r.Binding.Spec.ValidationActions, admissionregistrationv1.Deny)
+}
+
 // Shipped returns the guard-rails of this version of Bulkhead, sorted by name. They are the caller's own. It fails only
 // if the YAML that was built in is broken, which the tests rule out.
 func Shipped() ([]Rail, error) { return Parse(admission.Files) }
 
-// Parse reads guard-rails from the YAML files in the root of a file system, and sorts them by name. Kustomizations are
-// skipped. It fails on fields that the API doesn't have, on other kinds, and on a policy or a binding that lacks the
-// other half: without its binding a policy does nothing, and nothing in Kubernetes says so.
+// Parse reads guard-rails from the YAML files in the root of a file system, and their probes from those in its folder
+// probe/requests, and sorts them by name. Kustomizations are skipped. It fails on fields that the API doesn't have, on
+// other kinds, on a policy or a binding that lacks the other half (without its binding a policy does nothing, and nothing
+// in Kubernetes says so), and on a probe that is none or that is nobody's.
 func Parse(files fs.FS) ([]Rail, error) {
 	names, err := fs.Glob(files, "*.yaml")
 	if err != nil {
@@ -63,7 +91,11 @@ func Parse(files fs.FS) ([]Rail, error) {
 			return nil, fmt.Errorf("reading guard-rails from %s: %w", name, err)
 		}
 	}
-	return found.pair()
+	rails, err := found.pair()
+	if err != nil {
+		return nil, err
+	}
+	return rails, addProbes(rails, files)
 }
 
 // parsed is what was read so far, by name.

@@ -42,12 +42,26 @@ func TestShippedNames(t *testing.T) {
 		names = append(names, rail.Name())
 	}
 	want := []string{
-		"bulkhead-access-bindings", "bulkhead-access-roles", "bulkhead-managed-objects", "bulkhead-namespace-metadata",
-		"bulkhead-namespace-ownership", "bulkhead-tenant-objects",
+		"bulkhead-access-bindings", "bulkhead-access-roles", "bulkhead-break-glass", "bulkhead-images", "bulkhead-ingress",
+		"bulkhead-ingress-addresses", "bulkhead-ingress-gateways", "bulkhead-ingress-grants", "bulkhead-ingress-routes",
+		"bulkhead-ingress-services", "bulkhead-managed-objects", "bulkhead-namespace-metadata", "bulkhead-namespace-ownership",
+		"bulkhead-network-policies", "bulkhead-quota-ready", "bulkhead-scheduling-bindings", "bulkhead-scheduling-groups",
+		"bulkhead-scheduling-pods", "bulkhead-storage", "bulkhead-storage-pods", "bulkhead-storage-volumes", "bulkhead-tenant-objects",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("guard-rails (-want +got):\n%s", diff)
 	}
+}
+
+// warning is the one guard-rail that refuses nothing.
+const warning = "bulkhead-break-glass"
+
+// parameters are those of the one guard-rail that has any: a kind that the API server can't admit a pod without.
+var parameters = map[string][2]any{
+	"bulkhead-quota-ready": {
+		&admissionregistrationv1.ParamKind{APIVersion: "v1", Kind: "ResourceQuota"},
+		&admissionregistrationv1.ParamRef{Name: "bulkhead", ParameterNotFoundAction: new(admissionregistrationv1.DenyAction)},
+	},
 }
 
 // TestShippedFailClosed checks what makes a guard-rail one: it refuses, with or without an error, and depends on nothing
@@ -56,11 +70,12 @@ func TestShippedFailClosed(t *testing.T) {
 	t.Parallel()
 	for _, rail := range shipped(t) {
 		spec, binding := rail.Policy.Spec, rail.Binding.Spec
+		checkParameters(t, rail)
+		if rail.Name() == warning {
+			continue
+		}
 		if spec.FailurePolicy == nil || *spec.FailurePolicy != admissionregistrationv1.Fail {
 			t.Errorf("%s: failurePolicy isn't Fail", rail.Name())
-		}
-		if spec.ParamKind != nil || binding.ParamRef != nil {
-			t.Errorf("%s depends on parameters", rail.Name())
 		}
 		// What a binding selects besides, a policy can't be read without.
 		if binding.MatchResources != nil {
@@ -87,6 +102,35 @@ func TestShippedFailClosed(t *testing.T) {
 			}
 		}
 	}
+}
+
+func checkParameters(t *testing.T, rail guard.Rail) {
+	t.Helper()
+	want, needs := parameters[rail.Name()]
+	if !needs {
+		want = [2]any{(*admissionregistrationv1.ParamKind)(nil), (*admissionregistrationv1.ParamRef)(nil)}
+	}
+	if diff := cmp.Diff(want, [2]any{rail.Policy.Spec.ParamKind, rail.Binding.Spec.ParamRef}); diff != "" {
+		t.Errorf("%s: parameters (-want +got):\n%s", rail.Name(), diff)
+	}
+}
+
+// TestShippedWarning checks that what warns can't refuse anybody, whatever goes wrong.
+func TestShippedWarning(t *testing.T) {
+	t.Parallel()
+	for _, rail := range shipped(t) {
+		if rail.Name() != warning {
+			continue
+		}
+		if policy := rail.Policy.Spec.FailurePolicy; policy == nil || *policy != admissionregistrationv1.Ignore {
+			t.Errorf("%s: failurePolicy isn't Ignore", rail.Name())
+		}
+		if diff := cmp.Diff([]admissionregistrationv1.ValidationAction{admissionregistrationv1.Warn}, rail.Binding.Spec.ValidationActions); diff != "" {
+			t.Errorf("%s: validationActions (-want +got):\n%s", rail.Name(), diff)
+		}
+		return
+	}
+	t.Errorf("there is no %s", warning)
 }
 
 // TestShippedSpare checks that no rule is asked about what the API server itself writes for each pod.

@@ -65,6 +65,14 @@ var (
 		Help:    "Time to compare one live object with its intent.",
 		Buckets: prometheus.ExponentialBuckets(0.00001, 4, 8),
 	}, []string{"kind"})
+	guardRail = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "bulkhead_guard_rail",
+		Help: "1 for the state that a guard-rail has, 0 for the others.",
+	}, []string{"policy", "state"})
+	guardProbes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "bulkhead_guard_probes_total",
+		Help: "Requests that a guard-rail must refuse and that store nothing, by what the answer proves.",
+	}, []string{"policy", "result"})
 )
 
 // Register adds the metrics to controller-runtime's registry, once.
@@ -74,7 +82,7 @@ var once sync.Once
 
 func register() {
 	ctrlmetrics.Registry.MustRegister(tenantCondition, tenantNamespaces, driftOpen, isolationFindings, driftDetected,
-		driftCorrections, driftCorrection, applyRequests, compareSeconds)
+		driftCorrections, driftCorrection, applyRequests, compareSeconds, guardRail, guardProbes)
 }
 
 // ApplyRequest counts a write request for a managed object.
@@ -98,6 +106,20 @@ func DriftCorrected(kind string, err error, took time.Duration) {
 	if err == nil {
 		driftCorrection.Observe(took.Seconds())
 	}
+}
+
+// GuardRail says whether a guard-rail that is shipped has a state.
+func GuardRail(policy, state string, has bool) {
+	value := 0.0
+	if has {
+		value = 1
+	}
+	guardRail.WithLabelValues(policy, state).Set(value)
+}
+
+// GuardProbe counts the answer to a probe of a guard-rail that is shipped.
+func GuardProbe(policy, result string) {
+	guardProbes.WithLabelValues(policy, result).Inc()
 }
 
 // Tenant sets the gauges of a tenant from its status. Open drift is by severity, which status only samples.

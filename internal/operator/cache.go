@@ -15,7 +15,9 @@ package operator
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -42,6 +44,8 @@ func cacheOptions() cache.Options {
 			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
 				corev1.NamespaceDefault: {LabelSelector: labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: "kubernetes"})},
 			}},
+			&admissionregistrationv1.ValidatingAdmissionPolicy{}:        {Transform: trimPolicy},
+			&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}: {Transform: trimPolicy},
 		},
 	}
 }
@@ -65,6 +69,25 @@ func trim(object any) (any, error) {
 	return object, nil
 }
 
+// trimPolicy leaves of policies that aren't Bulkhead's, and of their bindings, the names only: a cluster may have many.
+func trimPolicy(object any) (any, error) {
+	switch o := object.(type) {
+	case *admissionregistrationv1.ValidatingAdmissionPolicy:
+		o.Status = admissionregistrationv1.ValidatingAdmissionPolicyStatus{}
+		if !strings.HasPrefix(o.Name, ownPolicies) {
+			o.Spec, o.ManagedFields, o.Annotations, o.Labels = admissionregistrationv1.ValidatingAdmissionPolicySpec{}, nil, nil, nil
+		}
+	case *admissionregistrationv1.ValidatingAdmissionPolicyBinding:
+		if !strings.HasPrefix(o.Name, ownPolicies) {
+			o.Spec, o.ManagedFields, o.Annotations, o.Labels = admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{}, nil, nil, nil
+		}
+	}
+	return trim(object)
+}
+
+// ownPolicies starts the name of each guard-rail.
+const ownPolicies = "bulkhead-"
+
 func controllerConfig(o Options) config.Controller {
 	return config.Controller{SkipNameValidation: &o.SkipNameValidation}
 }
@@ -76,6 +99,7 @@ func warm(ctx context.Context, mgr ctrl.Manager) error {
 	definition.SetGroupVersionKind(exposure.DefinitionKind)
 	objects := []client.Object{
 		&v1alpha1.Tenant{}, &v1alpha1.TenantClass{}, &v1alpha1.DriftReport{}, &corev1.Namespace{}, &discoveryv1.EndpointSlice{}, definition,
+		&admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{},
 	}
 	rooms := features.All()
 	for _, gvk := range append(engine.Owned(rooms, false), engine.Owned(rooms, true)...) {

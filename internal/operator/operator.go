@@ -21,7 +21,6 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -29,10 +28,10 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/bulkhead-dev/bulkhead/controllers"
-	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
+	"github.com/bulkhead-dev/bulkhead/internal/guard"
 	"github.com/bulkhead-dev/bulkhead/internal/metrics"
 	"github.com/bulkhead-dev/bulkhead/internal/report"
 	"github.com/bulkhead-dev/bulkhead/internal/status"
@@ -54,6 +53,12 @@ type Options struct {
 	NamespaceWorkers, TenantWorkers int
 	// ReportRetention is how long a DriftReport keeps what no longer differs; zero means report.DefaultRetention.
 	ReportRetention time.Duration
+	// GuardRails says whether readiness depends on the guard-rails; empty means GuardRailsRequired.
+	GuardRails GuardRails
+	// GuardProbeInterval is the time between two proofs of the guard-rails while nothing changes; zero means never.
+	GuardProbeInterval time.Duration
+	// BreakGlassGroups are the groups whose members pass the guard-rails; empty means guard.DefaultBreakGlass.
+	BreakGlassGroups []string
 	// SkipNameValidation lets several operators run in one process, one after another. For tests.
 	SkipNameValidation bool
 }
@@ -73,6 +78,7 @@ func (o *Options) Bind(flags *pflag.FlagSet) {
 	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 serves none.")
 	flags.IntVar(&o.NamespaceWorkers, "namespace-workers", DefaultNamespaceWorkers, "Namespaces that are worked on at a time.")
 	flags.DurationVar(&o.ReportRetention, "drift-report-retention", report.DefaultRetention, "How long a DriftReport keeps what no longer differs.")
+	o.bindGuards(flags)
 	flags.IntVar(&o.TenantWorkers, "tenant-workers", DefaultTenantWorkers, "Tenants that are worked on at a time.")
 }
 
@@ -113,10 +119,18 @@ func New(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager, error)
 	if err := controllers.Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	if err := setup(mgr, cfg, o); err != nil {
+	rails, err := o.expectedRails()
+	if err != nil {
+		return nil, err
+	}
+	board := guard.NewBoard(rails)
+	if err := setup(ctx, mgr, cfg, o, &controllers.GuardReconciler{Rails: rails, Board: board}); err != nil {
 		return nil, err
 	}
 	if err := warm(ctx, mgr); err != nil {
+		return nil, err
+	}
+	if err := guardHealth(mgr, o, board); err != nil {
 		return nil, err
 	}
 	return mgr, health(mgr)
@@ -130,16 +144,9 @@ func (o *Options) metrics() metricsserver.Options {
 	return m
 }
 
-func setup(mgr ctrl.Manager, cfg *rest.Config, o Options) error {
-	writer, err := metadata.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
-	if err != nil {
-		return fmt.Errorf("making the metadata client: %w", err)
-	}
+func setup(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, guards *controllers.GuardReconciler) error {
 	rooms := features.All()
-	e, err := engine.New(engine.Options{
-		Reader: mgr.GetCache(), Metadata: writer, Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme(),
-		Features: rooms, Journal: engine.NewJournal(),
-	})
+	e, err := newEngine(ctx, mgr, cfg, o)
 	if err != nil {
 		return err
 	}
@@ -149,7 +156,7 @@ func setup(mgr ctrl.Manager, cfg *rest.Config, o Options) error {
 	recorder := controllers.NewEvents(mgr.GetEventRecorder("bulkhead"))
 	tenants := &controllers.TenantReconciler{
 		Client: mgr.GetClient(), Facts: reader, Engine: e, Ledger: ledger,
-		Writer: status.NewWriter(mgr.GetClient()), Events: recorder, Features: rooms, Judge: judge,
+		Writer: status.NewWriter(mgr.GetClient()), Events: recorder, Features: rooms, Judge: judge, Rails: guards.Board,
 	}
 	if err := tenants.SetupWithManager(mgr, max(o.TenantWorkers, 1)); err != nil {
 		return fmt.Errorf("setting up the tenant controller: %w", err)
@@ -170,7 +177,8 @@ func setup(mgr ctrl.Manager, cfg *rest.Config, o Options) error {
 	if err := reports.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the drift report controller: %w", err)
 	}
-	return nil
+	guards.Cache, guards.Ledger, guards.Events = mgr.GetCache(), ledger, recorder
+	return setupGuards(mgr, cfg, o, guards, reader)
 }
 
 func (o *Options) retention() time.Duration {

@@ -39,6 +39,7 @@ const named = 3
 func (r *Rollup) conditions(s *v1alpha1.TenantStatus) []metav1.Condition {
 	states := r.features()
 	states = append(states, r.inSync(s), r.isolated(s))
+	states = append(states, r.guarded()...)
 	states = append(states, r.ready3(states)...)
 	conditions := slices.Clone(r.Previous.Conditions)
 	keep := map[string]bool{}
@@ -59,7 +60,7 @@ func (r *Rollup) conditions(s *v1alpha1.TenantStatus) []metav1.Condition {
 // rank puts the summary first: it is what people read.
 func rank(conditionType string) int {
 	at := slices.Index([]string{
-		v1alpha1.ConditionReady, v1alpha1.ConditionInSync, v1alpha1.ConditionIsolated,
+		v1alpha1.ConditionReady, v1alpha1.ConditionInSync, v1alpha1.ConditionIsolated, v1alpha1.ConditionGuarded,
 		v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionNamespacesReady,
 	}, conditionType)
 	if at < 0 {

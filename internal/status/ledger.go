@@ -279,6 +279,6 @@ func same(a, b Report) bool {
 		return false
 	}
 	return a.Outcome == nil || (a.Outcome.Ignored == b.Outcome.Ignored && slices.Equal(a.Outcome.Conditions, b.Outcome.Conditions) &&
-		slices.Equal(a.Outcome.OpenBySpec, b.Outcome.OpenBySpec) &&
+		slices.Equal(a.Outcome.OpenBySpec, b.Outcome.OpenBySpec) && slices.Equal(a.Outcome.GuardKeys, b.Outcome.GuardKeys) &&
 		equality.Semantic.DeepEqual(a.Outcome.Open, b.Outcome.Open))
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
+	"github.com/bulkhead-dev/bulkhead/internal/guard"
 )
 
 // MaxBytes bounds the status of a Tenant as JSON.
@@ -47,6 +48,8 @@ type Rollup struct {
 	Considered, NotConsidered []string
 	// Unproven says of what access there is no proof yet that it is in force; empty if none is waited for.
 	Unproven string
+	// Rails are the verdicts on the guard-rails; nil if nobody looks at them. They are shared: don't change them.
+	Rails []guard.Verdict
 	// Now is the time of new transitions.
 	Now time.Time
 }

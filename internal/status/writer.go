@@ -131,9 +131,9 @@ func underWay(s *v1alpha1.TenantStatus) bool {
 		(unjudged && meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady))
 }
 
-// urgent reports whether a status may not wait: people wait for the one kind of news, and the other is an alarm.
+// urgent reports whether a status may not wait: people wait for the one kind of news, and the others are alarms.
 func urgent(before, after *v1alpha1.TenantStatus) bool {
-	return (becomesReady(before, after) && !underWay(after)) || IsolationLost(before, after)
+	return (becomesReady(before, after) && !underWay(after)) || IsolationLost(before, after) || guardLost(before, after)
 }
 
 // becomesReady reports whether a status says for the first time that the tenant is Ready. People and pipelines wait

@@ -42,7 +42,7 @@ func accessBindings() table {
 	const neighbour = "another tenant's workload gets into the tenant"
 	all := table{
 		"access: everybody is bound": create(everybody, alice, bindings, bound("name: stranger", subject("Group", "system:authenticated")),
-			binding+`stranger" must not have the subject Group "system:authenticated": allowed are your users and groups, and service accounts of namespace acme-prod; others become members by spec.members of Tenant "acme"`),
+			binding+`stranger" must not have the subject Group "system:authenticated": allowed are your users and groups, and service accounts of namespace acme-prod, acme-dev; others become members by spec.members of Tenant "acme"`),
 		"access: among harmless subjects": create(everybody, alice, bindings, bound("name: stranger", subject("User", "carol"), subject("Group", "devs"), subject("Group", "system:authenticated")),
 			`must not have the subject Group "system:authenticated"`),
 		"access: with a generated name": create(everybody, alice, bindings, bound("generateName: stranger-", subject("Group", "system:authenticated")), `rule access`),

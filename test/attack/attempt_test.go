@@ -72,6 +72,9 @@ type attempt struct {
 	refused string
 	// invalid says that the API itself refuses it: the code is 400 or 422.
 	invalid bool
+	// needs is what not every version of Kubernetes has and the attempt is about: a kind ("MutatingAdmissionPolicy"), a
+	// subresource ("pods/resize") or a feature gate ("ImageVolume"). Without it the attempt is skipped.
+	needs []string
 }
 
 // table is attempts by their names.
@@ -123,6 +126,7 @@ func (r round) judge(t *testing.T, a attempt) {
 	if a.threat == "" {
 		t.Error("no threat is named")
 	}
+	skipWithout(t, a.needs...)
 	a.path, a.body = r.numbered(a.path), r.numbered(a.body)
 	for _, object := range a.given {
 		put := attempt{by: masters, method: http.MethodPatch, path: r.numbered(object[0]) + "?fieldManager=given&force=true", kind: apply, body: r.numbered(object[1])}
@@ -293,6 +297,12 @@ func replace(threat string, by actor, path string, change func(*unstructured.Uns
 
 func (a attempt) with(path, body string) attempt {
 	a.given = append(a.given, [2]string{path, body})
+	return a
+}
+
+// needing skips the attempt where the API server doesn't have a kind, a subresource or a feature gate.
+func (a attempt) needing(features ...string) attempt {
+	a.needs = append(a.needs, features...)
 	return a
 }
 

@@ -19,7 +19,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -70,7 +69,8 @@ func attempts() table {
 	return table{}.add(
 		managedObjects(), managedKinds(), namespaceMetadata(), namespaceSubresources(), namespaceOwnership(), tenantObjects(),
 		accessBindings(), accessRoles(), knownHoles(), members(), tools(), platform(),
-		networkRules(), quotaRules(), ingressRules(), imagesRules(), storageRules(), placementRules(), identityRules())
+		networkRules(), quotaRules(), ingressRules(), imagesRules(), storageRules(), placementRules(), identityRules(),
+		generalWalls(), generalReach(), generalWork())
 }
 
 func TestAttacks(t *testing.T) {
@@ -87,6 +87,8 @@ func TestAttacks(t *testing.T) {
 	t.Run("with the operator", func(t *testing.T) {
 		round{number: 1}.run(t, all)
 		t.Run("Kubernetes works", round{number: 1}.kubernetesWorks)
+		t.Run("identity: the stamp tells", round{number: 1}.stampTells)
+		t.Run("identity: defaults work", round{number: 1}.defaultsWork)
 		t.Run("passes leave a trace", passesLeaveATrace)
 	})
 	awaitTenants(t)
@@ -96,6 +98,8 @@ func TestAttacks(t *testing.T) {
 	t.Run("without the operator", func(t *testing.T) {
 		round{number: 2}.run(t, all)
 		t.Run("Kubernetes works", round{number: 2}.kubernetesWorks)
+		t.Run("identity: the stamp tells", round{number: 2}.stampTells)
+		t.Run("identity: defaults work", round{number: 2}.defaultsWork)
 	})
 	t.Run("after a restart of the API server", func(t *testing.T) {
 		restart(t)
@@ -105,6 +109,8 @@ func TestAttacks(t *testing.T) {
 		t.Logf("%d refusals within %s", len(refused), time.Since(began).Round(time.Millisecond))
 		round{number: 3, starting: true}.run(t, works)
 		t.Run("Kubernetes works", round{number: 3, starting: true}.kubernetesWorks)
+		t.Run("identity: the stamp tells", round{number: 3, starting: true}.stampTells)
+		t.Run("identity: defaults work", round{number: 3, starting: true}.defaultsWork)
 	})
 	startOperator(t)
 	awaitTenants(t)
@@ -145,15 +151,9 @@ func start(t *testing.T) {
 	if out, err := world.Kubectl(t.Context(), "apply", "--server-side", "-k", filepath.Join(root, "config", "admission")); err != nil {
 		t.Fatalf("Installing config/admission: %v\n%s", err, out)
 	}
-	people, err := os.ReadFile(filepath.Join("testdata", "people.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "people.yaml")
-	if err := os.WriteFile(file, people, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := world.Kubectl(t.Context(), "apply", "--server-side", "-f", file); err != nil {
+	installMutating(t, root)
+	// People, and kinds of others that tenants use.
+	if out, err := world.Kubectl(t.Context(), "apply", "--server-side", "-f", filepath.Join(root, "test", "attack", "testdata")); err != nil {
 		t.Fatalf("Making people: %v\n%s", err, out)
 	}
 	for _, tenant := range tenants() {
@@ -197,7 +197,7 @@ func tenants() []*v1alpha1.Tenant {
 		MakeTenant("beta").Namespaces("beta-prod").Policy(walls...).Member("owners", v1alpha1.RoleAdmin, User(bob.user)).Obj(),
 	}
 	for _, room := range [][]*v1alpha1.Tenant{
-		networkTenants(), quotaTenants(), ingressTenants(), imagesTenants(), storageTenants(), placementTenants(),
+		networkTenants(), quotaTenants(), ingressTenants(), imagesTenants(), storageTenants(), placementTenants(), identityTenants(),
 	} {
 		all = append(all, room...)
 	}
@@ -273,10 +273,19 @@ func awaitGuards(t *testing.T) {
 		"managed: admin deletes the default-deny", "namespace: cluster-wide patch strips the tenant label",
 		"ownership: a namespace created into a tenant", "tenant: a forged DriftReport",
 		"access: everybody is bound", "access: a Role that impersonates",
+		"images: from elsewhere", "placement: a node is named", "placement: a Binding of no pod",
+		"network: ingress: no from",
+		"ingress: a foreign class", "ingress: a port of every node", "ingress: an EndpointSlice of others' pods",
+		"ingress: a route of another's host", "ingress: a Gateway of another's host", "ingress: a ReferenceGrant for another tenant",
+		"storage: a foreign class", "storage: a volume that is there", "storage: a pod's volume without a claim",
+		"quota: no quota, no pod",
 	} {
 		a, found := all[name]
 		if !found {
 			t.Fatalf("there is no attempt named %q", name)
+		}
+		for _, object := range a.given {
+			mustApply(t, object[0], object[1])
 		}
 		separator := "?"
 		if strings.Contains(a.path, "?") {

@@ -172,7 +172,7 @@ func TestSamplesShowEveryRoom(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s: %s: %v", c.Name, room.Name(), err)
 				}
-				shown[room.Name()] = shown[room.Name()] || len(result.Walls)+len(result.Doors)+len(result.Labels) > 0
+				shown[room.Name()] = shown[room.Name()] || len(result.Walls)+len(result.Doors)+len(result.Labels)+len(result.Annotations) > 0
 			}
 		}
 	}

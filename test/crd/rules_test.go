@@ -87,7 +87,7 @@ func TestRulesRefuse(t *testing.T) {
 			c.check(t, "", build("Tenant", "tenant", values(t, c.spec)))
 		})
 	}
-	for name, c := range policyRefusals {
+	for name, c := range merged(t, policyRefusals, placementRefusals) {
 		for where, p := range places {
 			t.Run(name+" in "+where, func(t *testing.T) {
 				t.Parallel()
@@ -95,7 +95,7 @@ func TestRulesRefuse(t *testing.T) {
 			})
 		}
 	}
-	for name, c := range patternRefusals {
+	for name, c := range merged(t, patternRefusals, placementPatternRefusals, ingressPatternRefusals) {
 		for where, p := range places {
 			t.Run(name+" in "+where, func(t *testing.T) {
 				t.Parallel()
@@ -111,6 +111,21 @@ func TestRulesRefuse(t *testing.T) {
 			})
 		}
 	}
+}
+
+// merged are the cases of several tables, each of which has names of its own.
+func merged[V any](t *testing.T, tables ...map[string]V) map[string]V {
+	t.Helper()
+	all := map[string]V{}
+	for _, table := range tables {
+		for name, c := range table {
+			if _, twice := all[name]; twice {
+				t.Errorf("There are two cases named %q", name)
+			}
+			all[name] = c
+		}
+	}
+	return all
 }
 
 func (c refusal) check(t *testing.T, prefix string, object *unstructured.Unstructured) {
@@ -141,7 +156,7 @@ func TestRulesComplete(t *testing.T) {
 	for _, c := range tenantRefusals {
 		got["tenants "+c.rule] = true
 	}
-	for _, c := range policyRefusals {
+	for _, c := range merged(t, policyRefusals, placementRefusals) {
 		for _, p := range places {
 			got[p.schema+c.rule] = true
 		}
@@ -164,7 +179,7 @@ func TestRulesAccept(t *testing.T) {
 			}
 		})
 	}
-	for name, blocks := range policiesAccepted {
+	for name, blocks := range merged(t, policiesAccepted, placementAccepted, ingressAccepted) {
 		for where, p := range places {
 			t.Run(name+" in "+where, func(t *testing.T) {
 				t.Parallel()

@@ -192,6 +192,11 @@ func content(ctx context.Context, object client.Object) (map[string]any, error) 
 	live.SetUID("")
 	live.SetCreationTimestamp(metav1.Time{})
 	live.SetGeneration(0)
+	// Who changed it last is another matter.
+	annotations := live.GetAnnotations()
+	delete(annotations, v1alpha1.AnnotationLastChangedBy)
+	delete(annotations, v1alpha1.AnnotationLastChangedFrom)
+	live.SetAnnotations(annotations)
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
 	delete(fields, "status")
 	return fields, err

@@ -26,6 +26,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 
+	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
 
@@ -52,6 +53,10 @@ const (
 	bindings = "patch rolebindings.rbac.authorization.k8s.io"
 	beyond   = "is attempting to grant RBAC permissions not currently held"
 )
+
+// parameters is a right of config/admission/restore of which no request tells either: whoever writes a policy must be
+// allowed to read what it refers to.
+const parameters = "get resourcequotas"
 
 // deliberate are all refusals that are meant to happen.
 var deliberate = []refusal{
@@ -86,6 +91,18 @@ var deliberate = []refusal{
 		why:       "an admission policy that quotes what it refuses, so that it can be seen that nobody is told",
 	},
 	{
+		name: v1alpha1.GuardProbeNamespace, says: "ValidatingAdmissionPolicy 'bulkhead-", sometimes: true,
+		why: "a probe of a guard-rail, which refuses it as it must",
+	},
+	{
+		name: v1alpha1.GuardProbeNamespace + "-refused", says: "ValidatingAdmissionPolicy 'bulkhead-", sometimes: true,
+		why: "the same, where the name is another object's",
+	},
+	{
+		suite: "test/guard", name: v1alpha1.GuardProbeNamespace, says: "exceeded quota: bulkhead-guard-probe", sometimes: true,
+		why: "a probe that the guard-rail lets pass, because the operator is of a break-glass group: the belt beside the braces",
+	},
+	{
 		says: " cannot ", restarting: true, sometimes: true,
 		why: "an API server that was restarted refuses everybody until it has loaded its roles",
 	},
@@ -105,7 +122,7 @@ func (r refusal) is(suite string, use env.Use) bool {
 // any rest.
 var everybodys = []string{"/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version"}
 
-// TestWholeSuite compares what config/rbac grants to the operator with what it did in all tests together. They must
+// TestWholeSuite compares what config/rbac and config/admission grant to the operator with what it did in all tests together. They must
 // have run before it: "make test" sees to that.
 func TestWholeSuite(t *testing.T) {
 	dir := os.Getenv(env.RightsVariable)
@@ -120,9 +137,12 @@ func TestWholeSuite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	granted := shipped(t, filepath.Join(root, "config", "rbac"))
+	var granted []env.Right
+	for _, folder := range []string{"rbac", "admission/probe", "admission/restore"} {
+		granted = append(granted, elsewhere(shipped(t, filepath.Join(root, "config", filepath.FromSlash(folder))))...)
+	}
 	if len(granted) == 0 || len(all) == 0 {
-		t.Fatalf("there are %d rights granted by config/rbac and %d files in %s=%q", len(granted), len(all), env.RightsVariable, dir)
+		t.Fatalf("there are %d rights granted by config and %d files in %s=%q", len(granted), len(all), env.RightsVariable, dir)
 	}
 	for _, problem := range problems(granted, suites(t, root), all) {
 		t.Error(problem)
@@ -134,7 +154,8 @@ func TestWholeSuite(t *testing.T) {
 func problems(granted []env.Right, suites []string, all []env.Uses) []string {
 	var found []string
 	wrote := map[string]bool{}
-	succeeded := map[env.Right]bool{}
+	// asked are those that were used at all: in the namespaces of the probes nothing is to succeed.
+	succeeded, asked := map[env.Right]bool{}, map[env.Right]bool{}
 	meant := map[refusal]bool{}
 	for _, uses := range all {
 		wrote[uses.Suite] = true
@@ -148,10 +169,12 @@ func problems(granted []env.Right, suites []string, all []env.Uses) []string {
 					continue
 				}
 				meant[deliberate[i]] = true
+				asked[use.Right] = true
 			case "2xx":
 				succeeded[use.Right] = true
 				fallthrough
 			default:
+				asked[use.Right] = true
 				if !allowed(granted, use.Right) {
 					found = append(found, fmt.Sprintf("%s: used, but not granted to the operator by name: %s", uses.Suite, use.Right))
 				}
@@ -168,13 +191,18 @@ func problems(granted []env.Right, suites []string, all []env.Uses) []string {
 			found = append(found, fmt.Sprintf("%s: meant to be refused, but wasn't: %s %s: %s", r.suite, r.what, r.name, r.why))
 		}
 	}
-	rest := unused(granted, succeeded)
+	inVain := func(right env.Right) bool { return right.Namespace == env.Elsewhere }
+	rest := unused(slices.DeleteFunc(slices.Clone(granted), inVain), succeeded)
+	for _, right := range unused(slices.DeleteFunc(slices.Clone(granted), func(r env.Right) bool { return !inVain(r) }), asked) {
+		found = append(found, "granted, but never asked for: "+right)
+	}
+	unseen := append(slices.Clone(passedOn), parameters)
 	for _, right := range rest {
-		if !slices.Contains(passedOn, right) {
+		if !slices.Contains(unseen, right) {
 			found = append(found, "granted, but never used with success: "+right)
 		}
 	}
-	for _, right := range passedOn {
+	for _, right := range unseen {
 		if !slices.Contains(rest, right) {
 			found = append(found, "said to be granted only in order to be passed on, but used, or not granted: "+right)
 		}
@@ -283,6 +311,7 @@ func TestProblems(t *testing.T) {
 	passed := []env.Right{
 		{Verb: "bind", Group: rbacv1.GroupName, Resource: "clusterroles"},
 		right("get", "namespaces", ""),
+		right("get", "resourcequotas", ""),
 		{Verb: "get", Group: "tenancy.bulkhead.dev", Resource: "tenants"},
 	}
 	// All is as it should be, but for what a case adds.
@@ -334,6 +363,20 @@ func TestProblems(t *testing.T) {
 		"no longer only passed on": {
 			uses: []env.Use{done(right("get", "namespaces", env.Elsewhere))},
 			want: []string{"said to be granted only in order to be passed on, but used, or not granted: get namespaces"},
+		},
+		"asked for in vain": {
+			granted: []env.Right{right("create", "pods", env.Elsewhere)},
+			uses: []env.Use{{Right: right("create", "pods", env.Elsewhere), Code: "403", Name: v1alpha1.GuardProbeNamespace,
+				Message: "ValidatingAdmissionPolicy 'bulkhead-images' with binding 'bulkhead-images' denied request"}},
+		},
+		"not asked for": {
+			granted: []env.Right{right("create", "pods", env.Elsewhere)},
+			want:    []string{"granted, but never asked for: create pods in *"},
+		},
+		"refused by a guard-rail": {
+			uses: []env.Use{refused("bulkhead-owners", "ValidatingAdmissionPolicy 'bulkhead-access-bindings' denied request", false)},
+			want: []string{"test/kstatus: refused: patch rolebindings.rbac.authorization.k8s.io in * bulkhead-owners: " +
+				"ValidatingAdmissionPolicy 'bulkhead-access-bindings' denied request"},
 		},
 		"refused": {
 			uses: []env.Use{refused("bulkhead-overreaching", beyond, false), refused("any", "User x cannot patch", false)},

@@ -90,6 +90,13 @@ func (b *bench) more(ctx context.Context, r *report) error {
 			return err
 		}
 	}
+	for _, tenants := range b.options.guards {
+		measured, err := b.guarded(ctx, tenants)
+		if err != nil {
+			return err
+		}
+		r.Guards = append(r.Guards, measured)
+	}
 	b.say("%s: judging isolation", judged)
 	if r.Judging, err = judge(b.corrections); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -34,6 +35,8 @@ type options struct {
 	writers             int
 	corrections         int
 	drifts              []string
+	guards              []int
+	guardSamples        int
 	steady              time.Duration
 	patience            time.Duration
 	operator            string
@@ -95,6 +98,8 @@ func (o *options) bind(cmd *cobra.Command) {
 	flags.IntVar(&o.writers, "writers", 32, "how many requests the bare client makes at a time")
 	flags.IntVar(&o.corrections, "corrections", 100, "how many foreign edits to make, one after another")
 	flags.StringSliceVar(&o.drifts, "drift", nil, "measure corrections in these sizes too, as 1x300,300x3 (tenants x namespaces)")
+	flags.IntSliceVar(&o.guards, "guards", nil, "measure requests with and without the guard-rails in clusters of so many tenants, as 10,1000")
+	flags.IntVar(&o.guardSamples, "guard-samples", 2000, "how many requests of each kind to measure with the guard-rails, and as many without")
 	flags.DurationVar(&o.steady, "steady", 2*time.Minute, "how long to watch the operator while nothing changes")
 	flags.DurationVar(&o.patience, "patience", 35*time.Second, "how long to watch for late writes after a restart")
 	flags.StringVar(&o.operator, "operator", "", "the operator's binary, to measure its memory as a process of its own; empty for not")
@@ -114,6 +119,7 @@ func (o *options) validate() error {
 	for _, err := range []error{
 		atLeast("tenants", o.tenants, 1), atLeast("namespaces", o.namespaces, 1), atLeast("wide", o.wide, 0),
 		atLeast("repeat", o.repeat, 1), atLeast("writers", o.writers, 1), atLeast("corrections", o.corrections, 0),
+		atLeast("guards", slices.Min(append([]int{1}, o.guards...)), 1), atLeast("guard-samples", o.guardSamples, 1),
 	} {
 		if err != nil {
 			return err

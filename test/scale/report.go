@@ -53,6 +53,8 @@ type report struct {
 	Drifts  []*operation `json:"drifts,omitempty"`
 	Judging *judging     `json:"judging,omitempty"`
 	Process *process     `json:"process,omitempty"`
+	// Guards are what the guard-rails cost, for each number of tenants.
+	Guards []*guarding `json:"guards,omitempty"`
 }
 
 func (r *report) note(name string, took time.Duration) {
@@ -124,6 +126,11 @@ func (r *report) problems() []string {
 		}
 		if d := run.Drift; d != nil {
 			add(d.Requests.managed() != d.Corrections, "%s: %d writes of managed objects for %d corrections", run.Size, d.Requests.managed(), d.Corrections)
+		}
+	}
+	for _, g := range r.Guards {
+		for _, request := range g.Requests {
+			add(len(request.Rules) == 0, "%s: no rule is about requests to %s", g.Size, request.Name)
 		}
 	}
 	return problems

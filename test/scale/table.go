@@ -54,6 +54,7 @@ func (r *report) print(out io.Writer) error {
 		t.row("  the same, p99", micros(j.P99), "", "", "≤ 5000 µs")
 		t.row("  heap per namespace", fmt.Sprintf("%d bytes", j.HeapPerNamespace), "", "", "")
 	}
+	t.guards(r.Guards)
 	if p := r.Process; p != nil {
 		t.row(fmt.Sprintf("%s: the operator as a process of its own", r.Size), "", "", "", "")
 		t.row("  all objects exist", seconds(p.There), fraction(p.There, r.RawApply), fraction(p.There, r.RawCreate), "")
@@ -132,6 +133,42 @@ func (t *table) tally(s *tally) {
 	if s.Rewritten > 0 {
 		t.row("    objects written again", fmt.Sprint(s.Rewritten), "", "", "")
 	}
+}
+
+// guards print what the guard-rails cost.
+func (t *table) guards(all []*guarding) {
+	for _, g := range all {
+		t.row(fmt.Sprintf("%s: requests with %d rules, and with %d defaults too, ÷ without", g.Size, g.Rules, g.Defaults), "", "", "", "")
+		for k, r := range g.Requests {
+			base := r.Sides[without]
+			t.row(fmt.Sprintf("  %s, without, p50, p99", r.Name), hundredths(base.P50)+", "+hundredths(base.P99), "", "", "")
+			t.row("    noise: without ÷ without, p50, p99", fmt.Sprintf("%.2f, %.2f", r.NoiseP50, r.NoiseP99), "", "", "")
+			for l, side := range r.Sides[withRules:] {
+				t.guarded(r, withRules+level(l), side, all[0].Requests[k].Sides[withRules+level(l)])
+			}
+		}
+	}
+}
+
+// guarded prints one side of a request. few is the same in the smallest cluster.
+func (t *table) guarded(r *guarded, at level, side, few *latency) {
+	name, most := fmt.Sprintf("    with %d rules about it", len(r.Rules)), fmt.Sprintf("≤ %.2f", mostGuarded)
+	if at == withDefaults {
+		name, most = fmt.Sprintf("    and with %d defaults", len(r.Defaults)), ""
+	}
+	base := r.Sides[without]
+	t.row(name+", p50", fmt.Sprintf("%s (%s)", fraction(side.P50, base.P50), hundredths(side.P50)), "", "", most)
+	t.row(name+", p99", fmt.Sprintf("%s (%s)", fraction(side.P99, base.P99), hundredths(side.P99)), "", "", most)
+	measured := fmt.Sprintf("%s, without %s", micros(side.Policies), micros(base.Policies))
+	if side != few {
+		measured += fmt.Sprintf("; ÷ fewest tenants %s", fraction(side.Policies, few.Policies))
+	}
+	t.row(name+", in the API server's policies", measured, "", "", "")
+}
+
+// hundredths of milliseconds.
+func hundredths(d time.Duration) string {
+	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

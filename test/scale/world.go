@@ -90,7 +90,8 @@ func (w *world) plan() error {
 
 // deadline bounds one measurement: far more than it should take, so that a run that got stuck ends.
 func (b *bench) deadline(s size) time.Duration {
-	return 5*time.Minute + time.Duration(s.Tenants*s.Namespaces)*200*time.Millisecond + b.steady + b.patience
+	return 5*time.Minute + time.Duration(s.Tenants*s.Namespaces)*200*time.Millisecond + b.steady + b.patience +
+		time.Duration(b.guardSamples)*150*time.Millisecond
 }
 
 // tenants are like the starter example: Pod Security, three network policies, a quota, limits and two members.

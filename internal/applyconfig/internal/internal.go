@@ -59,6 +59,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: user
+      type:
+        scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Boundary
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.CIDR
@@ -132,6 +135,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftType
+    - name: user
+      type:
+        scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftMode
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftReport

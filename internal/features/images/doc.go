@@ -10,5 +10,11 @@
 // See the License for the specific language governing permissions and
 // limitations under the License.
 
-// Package images renders what guard-rails must know of spec.images.
+// Package images renders what guard-rails must know of spec.images: three annotations of the namespace, from which the
+// rule images inside the API server reads which images pods may run.
+//
+// What a block doesn't set it doesn't restrict, and its annotation isn't there. Registries are written as nodes complete
+// image references: with the host, in lower case, Docker Hub as docker.io.
+//
+// admission.yaml is the rule. It is copied to config/admission by hack/generate.sh.
 package images

@@ -10,5 +10,11 @@
 // See the License for the specific language governing permissions and
 // limitations under the License.
 
-// Package ingress renders what guard-rails must know of spec.ingress.
+// Package ingress renders what guard-rails must know of spec.ingress: four annotations of the namespace, from which the
+// rule ingress inside the API server reads which classes, hostnames and types of Services the tenant may have.
+//
+// What isn't there is allowed to nobody, so that a tenant without the block has no way in but what NetworkPolicies open
+// between pods: no hostname is its own, and Services are of the type ClusterIP.
+//
+// admission.yaml is the rule. It is copied to config/admission by hack/generate.sh.
 package ingress

@@ -13,11 +13,20 @@
 package ingress
 
 import (
+	"net/netip"
+	"slices"
+	"strings"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
 )
+
+// maxHostname is how long a DNS name may be, in characters.
+const maxHostname = validation.DNS1123SubdomainMaxLength
 
 // Room renders guard-rail data of spec.ingress.
 type Room struct{}
@@ -36,7 +45,84 @@ func (Room) Field() string { return "spec.ingress" }
 // Owns implements feature.Feature. The room renders annotations only.
 func (Room) Owns() []schema.GroupVersionKind { return nil }
 
-// Render returns the annotations.
+// Render returns the annotations that the rule ingress reads, or nothing without the block. Classes keep the order of the
+// spec, where the first is the default; hostnames and types of Services are sorted. What isn't a class, a hostname (once
+// the tenant's name is filled in) or a type is an error: it could become two entries of a list, or one that means nothing.
 func (Room) Render(f feature.Facts) (feature.Result, error) {
-	return feature.Result{}, nil
+	if f.Policy.Ingress == nil {
+		return feature.Result{}, nil
+	}
+	spec, at := *f.Policy.Ingress, field.NewPath("ingress")
+	ingressClasses, errs := check(spec.ClassNames, at.Child("classNames"), validateName)
+	gatewayClasses, wrong := check(spec.GatewayClassNames, at.Child("gatewayClassNames"), validateName)
+	errs = append(errs, wrong...)
+	hostnames, wrong := check(spec.Hostnames, at.Child("hostnames"), validateHostname)
+	errs = append(errs, wrong...)
+	types, wrong := check(spec.ServiceTypes, at.Child("serviceTypes"), validateType)
+	errs = append(errs, wrong...)
+	if len(errs) > 0 {
+		return feature.Result{}, errs.ToAggregate()
+	}
+	slices.Sort(hostnames)
+	slices.Sort(types)
+
+	annotations := map[string]string{}
+	for key, entries := range map[string][]string{
+		v1alpha1.GuardIngressClasses: ingressClasses, v1alpha1.GuardGatewayClasses: gatewayClasses,
+		v1alpha1.GuardHostnames: hostnames, v1alpha1.GuardServiceTypes: types,
+	} {
+		if len(entries) > 0 {
+			annotations[key] = strings.Join(entries, ",")
+		}
+	}
+	return feature.Result{Annotations: annotations}, nil
+}
+
+// check returns the entries of a list, each once, and what is wrong with them.
+func check[T ~string](list []T, at *field.Path, validate func(T, *field.Path) field.ErrorList) ([]string, field.ErrorList) {
+	var entries []string
+	var errs field.ErrorList
+	for i, entry := range list {
+		errs = append(errs, validate(entry, at.Index(i))...)
+		if !slices.Contains(entries, string(entry)) {
+			entries = append(entries, string(entry))
+		}
+	}
+	return entries, errs
+}
+
+func validateName(name v1alpha1.ObjectName, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, wrong := range validation.IsDNS1123Subdomain(string(name)) {
+		errs = append(errs, field.Invalid(at, name, wrong))
+	}
+	return errs
+}
+
+// validateHostname refuses what no name in DNS is, or no host of an Ingress may be.
+func validateHostname(hostname v1alpha1.Hostname, at *field.Path) field.ErrorList {
+	if len(hostname) > maxHostname {
+		return field.ErrorList{field.TooLong(at, hostname, maxHostname)}
+	}
+	name := strings.TrimPrefix(string(hostname), "*.")
+	if _, err := netip.ParseAddr(name); err == nil {
+		return field.ErrorList{field.Invalid(at, hostname, "must be a DNS name, not an IP address")}
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if len(validation.IsDNS1123Label(label)) > 0 {
+			return field.ErrorList{field.Invalid(at, hostname, `must be a DNS name, or "*." and one, as "acme.example.com" or `+
+				`"*.acme.example.com": each part between dots is 1 to 63 of a-z, 0-9 and "-", and begins and ends with a letter or digit`)}
+		}
+	}
+	return nil
+}
+
+func validateType(serviceType v1alpha1.ServiceType, at *field.Path) field.ErrorList {
+	types := []v1alpha1.ServiceType{
+		v1alpha1.ServiceClusterIP, v1alpha1.ServiceNodePort, v1alpha1.ServiceLoadBalancer, v1alpha1.ServiceExternalName,
+	}
+	if slices.Contains(types, serviceType) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(at, serviceType, types)}
 }

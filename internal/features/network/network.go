@@ -64,9 +64,10 @@ func (Room) Owns() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy")}
 }
 
-// Render returns the policies: default-deny, boundary, DNS, API server, then the openings by name. It fails,
-// with all that is wrong at once, when an opening can't be rendered exactly as it is written. What only the
-// operator's own configuration lacks is a finding, and the rest is rendered.
+// Render returns the policies (default-deny, boundary, DNS, API server, then the openings by name), and as annotations
+// what the guard-rail network-policies lets the tenant's own policies open. It fails, with all that is wrong at once,
+// when an opening can't be rendered exactly as it is written. What only the operator's own configuration lacks is a
+// finding, and the rest is rendered.
 func (Room) Render(f feature.Facts) (feature.Result, error) {
 	var spec v1alpha1.Network
 	if f.Policy.Network != nil {
@@ -80,8 +81,12 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	if len(errs) > 0 {
 		return feature.Result{}, errs.ToAggregate()
 	}
+	guarded, errs := guardData(f, spec, at)
+	if len(errs) > 0 {
+		return feature.Result{}, errs.ToAggregate()
+	}
 
-	result := feature.Result{Walls: []feature.Object{
+	result := feature.Result{Annotations: guarded, Walls: []feature.Object{
 		policy(nameDefaultDeny, f.Namespace, networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress),
 		allowBoundary(f, spec.Boundary),
 	}}

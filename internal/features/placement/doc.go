@@ -10,5 +10,11 @@
 // See the License for the specific language governing permissions and
 // limitations under the License.
 
-// Package placement renders what guard-rails must know of spec.placement.
+// Package placement renders what guard-rails must know of spec.placement: annotations of the namespace, from which the
+// rule scheduling inside the API server reads where pods may run.
+//
+// With a placement, whatever is in it, pods go through the cluster's own scheduler. What it doesn't set it doesn't
+// restrict further, and the annotation isn't there.
+//
+// admission.yaml is the rule. It is copied to config/admission by hack/generate.sh.
 package placement

@@ -24,8 +24,12 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
 )
 
-// name is the name of the ResourceQuota.
-const name = "bulkhead"
+const (
+	// name is the name of the ResourceQuota. The guard-rail in admission.yaml looks for it.
+	name = "bulkhead"
+	// required is the value of the label by which the guard-rail knows that the namespace must have one in force.
+	required = "Required"
+)
 
 // Room renders a ResourceQuota.
 type Room struct{}
@@ -49,15 +53,15 @@ func (Room) Owns() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("ResourceQuota")}
 }
 
-// Render returns the ResourceQuota, or nothing without a budget. It never fails: which resources exist is for
-// the API server to say.
+// Render returns the ResourceQuota and the label that says that there must be one, or nothing without a budget. It never
+// fails: which resources exist is for the API server to say.
 func (Room) Render(f feature.Facts) (feature.Result, error) {
 	if f.Policy.Quota == nil || len(f.Policy.Quota.PerNamespace) == 0 {
 		return feature.Result{}, nil
 	}
 	quota := corev1ac.ResourceQuota(name, f.Namespace).
 		WithSpec(corev1ac.ResourceQuotaSpec().WithHard(feature.Canonical(f.Policy.Quota.PerNamespace)))
-	return feature.Result{Walls: []feature.Object{quota}}, nil
+	return feature.Result{Walls: []feature.Object{quota}, Labels: map[string]string{v1alpha1.GuardQuota: required}}, nil
 }
 
 // Observe implements feature.Observer: a ResourceQuota limits nothing until the quota controller has counted what

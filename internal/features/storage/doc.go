@@ -10,5 +10,9 @@
 // See the License for the specific language governing permissions and
 // limitations under the License.
 
-// Package storage renders what guard-rails must know of spec.storage.
+// Package storage renders what guard-rails must know of spec.storage: an annotation of the namespace, from which the rule
+// storage inside the API server reads which StorageClasses claims may name. Without the block there is none, and nothing is
+// restricted.
+//
+// admission.yaml is the rule. It is copied to config/admission by hack/generate.sh.
 package storage

@@ -13,7 +13,12 @@
 package storage
 
 import (
+	"slices"
+	"strings"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
@@ -36,7 +41,25 @@ func (Room) Field() string { return "spec.storage" }
 // Owns implements feature.Feature. The room renders annotations only.
 func (Room) Owns() []schema.GroupVersionKind { return nil }
 
-// Render returns the annotations.
+// Render returns the annotation that the rule storage reads, or nothing without classes. Their order is the spec's: the
+// first is the default. What isn't the name of a class is an error, because it could become two entries of the list.
 func (Room) Render(f feature.Facts) (feature.Result, error) {
-	return feature.Result{}, nil
+	if f.Policy.Storage == nil || len(f.Policy.Storage.ClassNames) == 0 {
+		return feature.Result{}, nil
+	}
+	at := field.NewPath("storage", "classNames")
+	var classes []string
+	var errs field.ErrorList
+	for i, class := range f.Policy.Storage.ClassNames {
+		for _, wrong := range validation.IsDNS1123Subdomain(string(class)) {
+			errs = append(errs, field.Invalid(at.Index(i), class, wrong))
+		}
+		if !slices.Contains(classes, string(class)) {
+			classes = append(classes, string(class))
+		}
+	}
+	if len(errs) > 0 {
+		return feature.Result{}, errs.ToAggregate()
+	}
+	return feature.Result{Annotations: map[string]string{v1alpha1.GuardStorageClasses: strings.Join(classes, ",")}}, nil
 }

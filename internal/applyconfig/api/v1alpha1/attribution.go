@@ -22,8 +22,12 @@ import (
 // AttributionApplyConfiguration represents a declarative configuration of the Attribution type for use
 // with apply.
 //
-// Attribution says who claims to have changed something.
+// Attribution says who changed something, or claims to have.
 type AttributionApplyConfiguration struct {
+	// user is who made the difference, as the API server authenticated the request. Empty unless confidence is
+	// Authenticated: where the API server has no MutatingAdmissionPolicies, or where more than one request may have made
+	// the difference, it isn't known.
+	User *string `json:"user,omitempty"`
 	// manager is the field manager, as the client declared it. Empty if nothing tells.
 	Manager *string `json:"manager,omitempty"`
 	// operation is Apply or Update.
@@ -40,6 +44,14 @@ type AttributionApplyConfiguration struct {
 // apply.
 func Attribution() *AttributionApplyConfiguration {
 	return &AttributionApplyConfiguration{}
+}
+
+// WithUser sets the User field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the User field is set to the value of the last call.
+func (b *AttributionApplyConfiguration) WithUser(value string) *AttributionApplyConfiguration {
+	b.User = &value
+	return b
 }
 
 // WithManager sets the Manager field in the declarative configuration to the given value

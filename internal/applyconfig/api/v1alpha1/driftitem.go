@@ -37,6 +37,9 @@ type DriftItemApplyConfiguration struct {
 	// manager is the field manager that last wrote one of the paths, as the client declared it: a name, not an
 	// identity. Empty when nothing tells (a deletion leaves no trace).
 	Manager *string `json:"manager,omitempty"`
+	// user is who made the difference, as the API server authenticated the request. Empty unless that is known: it takes
+	// MutatingAdmissionPolicies in the API server, and a difference that one request made.
+	User *string `json:"user,omitempty"`
 	// action is what the operator did about it.
 	Action *apiv1alpha1.DriftAction `json:"action,omitempty"`
 	// firstSeen is when the difference was first seen.
@@ -98,6 +101,14 @@ func (b *DriftItemApplyConfiguration) WithPathCount(value int32) *DriftItemApply
 // If called multiple times, the Manager field is set to the value of the last call.
 func (b *DriftItemApplyConfiguration) WithManager(value string) *DriftItemApplyConfiguration {
 	b.Manager = &value
+	return b
+}
+
+// WithUser sets the User field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the User field is set to the value of the last call.
+func (b *DriftItemApplyConfiguration) WithUser(value string) *DriftItemApplyConfiguration {
+	b.User = &value
 	return b
 }
 

@@ -34,7 +34,7 @@ type DriftReportItemApplyConfiguration struct {
 	Fields []FieldDriftApplyConfiguration `json:"fields,omitempty"`
 	// fieldCount is the number of fields that differ, which may exceed the length of fields.
 	FieldCount *int32 `json:"fieldCount,omitempty"`
-	// attribution says who claims to have done it.
+	// attribution says who did it, or claims to have.
 	Attribution *AttributionApplyConfiguration `json:"attribution,omitempty"`
 	// action is what the operator did about it.
 	Action *apiv1alpha1.DriftAction `json:"action,omitempty"`

@@ -1,0 +1,170 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// dryRun is for requests whose answer alone is of interest.
+var dryRun = []string{metav1.DryRunAll}
+
+// kind is one kind of request, made in a tenant's namespace with a name that was never used before.
+type kind struct {
+	name string
+	reach
+	make func(ctx context.Context, namespace, name string) error
+	// undo takes away what it left, while no clock runs; nil if nothing.
+	undo func(ctx context.Context, namespace, name string) error
+	// twin is the same request, by the same person, but one that a rule must refuse, as a dry run.
+	twin func(ctx context.Context, namespace, name string) error
+}
+
+// kindsOf are the requests that are measured: real ones, which are stored, as a dry run isn't.
+func (g *guardedWorld) kindsOf() []kind {
+	return []kind{g.creatingPods(), g.creatingPolicies(), g.annotating()}
+}
+
+func (g *guardedWorld) creatingPods() kind {
+	now := int64(0)
+	return kind{
+		name:  "create a pod",
+		reach: reach{group: "", resource: "pods", operation: admissionregistrationv1.Create, namespace: g.labels()},
+		make: func(ctx context.Context, namespace, name string) error {
+			_, err := g.member.CoreV1().Pods(namespace).Create(ctx, typicalPod(name), metav1.CreateOptions{})
+			return err
+		},
+		undo: func(ctx context.Context, namespace, name string) error {
+			return g.root.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+		},
+		twin: func(ctx context.Context, namespace, name string) error {
+			pod := typicalPod(name)
+			pod.Spec.Containers[0].Image = "registry.example.net/other/app:latest"
+			_, err := g.member.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: dryRun})
+			return err
+		},
+	}
+}
+
+func (g *guardedWorld) creatingPolicies() kind {
+	return kind{
+		name:  "create a NetworkPolicy",
+		reach: reach{group: networkingv1.GroupName, resource: "networkpolicies", operation: admissionregistrationv1.Create, namespace: g.labels()},
+		make: func(ctx context.Context, namespace, name string) error {
+			_, err := g.member.NetworkingV1().NetworkPolicies(namespace).Create(ctx, typicalPolicy(name, g.tenantOf[namespace]), metav1.CreateOptions{})
+			return err
+		},
+		undo: func(ctx context.Context, namespace, name string) error {
+			return g.root.NetworkingV1().NetworkPolicies(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+		},
+		twin: func(ctx context.Context, namespace, name string) error {
+			policy := typicalPolicy(name, g.tenantOf[namespace])
+			policy.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
+			_, err := g.member.NetworkingV1().NetworkPolicies(namespace).Create(ctx, policy, metav1.CreateOptions{DryRun: dryRun})
+			return err
+		},
+	}
+}
+
+func (g *guardedWorld) annotating() kind {
+	patch := func(ctx context.Context, namespace, body string, options metav1.PatchOptions) error {
+		_, err := g.platform.CoreV1().Namespaces().Patch(ctx, namespace, types.MergePatchType, []byte(body), options)
+		return err
+	}
+	return kind{
+		name:  "annotate a namespace",
+		reach: reach{group: "", resource: "namespaces", operation: admissionregistrationv1.Update, object: g.labels(), namespace: g.labels()},
+		make: func(ctx context.Context, namespace, name string) error {
+			return patch(ctx, namespace, fmt.Sprintf(`{"metadata":{"annotations":{"example.com/touched":%q}}}`, name), metav1.PatchOptions{})
+		},
+		twin: func(ctx context.Context, namespace, _ string) error {
+			return patch(ctx, namespace, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`, metav1.PatchOptions{DryRun: dryRun})
+		},
+	}
+}
+
+// labels are those of a tenant's namespace.
+func (g *guardedWorld) labels() labels.Set {
+	for _, intent := range g.intents {
+		if intent.GVK.Kind == "Namespace" {
+			return intent.Object.GetLabels()
+		}
+	}
+	return nil
+}
+
+// block makes so many requests of a kind, and a few more that don't count. It is an error if rules aren't in force
+// before and after as they should be.
+func (g *guardedWorld) block(ctx context.Context, k kind, requests int) (block, error) {
+	made := block{requests: requests + unsettled}
+	if err := g.sure(ctx, k); err != nil {
+		return block{}, err
+	}
+	before, err := g.spent(ctx)
+	if err != nil {
+		return block{}, err
+	}
+	first := g.serial
+	for n := range made.requests {
+		namespace, name := g.place(g.serial)
+		g.serial++
+		start := time.Now()
+		err := k.make(ctx, namespace, name)
+		took := time.Since(start)
+		if err != nil {
+			return block{}, fmt.Errorf("in namespace %s: %w", namespace, err)
+		}
+		if n >= unsettled {
+			made.times = append(made.times, took)
+		}
+	}
+	after, err := g.spent(ctx)
+	if err != nil {
+		return block{}, err
+	}
+	made.policies = after - before
+	for serial := first; k.undo != nil && serial < g.serial; serial++ {
+		namespace, name := g.place(serial)
+		if err := k.undo(ctx, namespace, name); err != nil {
+			return block{}, fmt.Errorf("cleaning up namespace %s: %w", namespace, err)
+		}
+	}
+	return made, g.sure(ctx, k)
+}
+
+// sure checks by the twin of a request whether a rule judges such requests now, as it must, or doesn't.
+func (g *guardedWorld) sure(ctx context.Context, k kind) error {
+	namespace, name := g.place(g.serial)
+	g.serial++
+	refused, err := isRefusal(k.twin(ctx, namespace, name), "")
+	if err != nil {
+		return fmt.Errorf("finding out whether such requests are judged: %w", err)
+	}
+	if refused != (g.level >= withRules) {
+		return fmt.Errorf("such requests are judged: %t, although the level is %d", refused, g.level)
+	}
+	return nil
+}
+
+// place is where a request goes, tenant by tenant, and the name that it uses.
+func (g *guardedWorld) place(serial int) (namespace, name string) {
+	return g.tenants[serial%len(g.tenants)].Spec.Namespaces[0].Name, fmt.Sprintf("measured-%06d", serial)
+}
