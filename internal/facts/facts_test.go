@@ -239,11 +239,12 @@ func TestNamespace(t *testing.T) {
 
 func TestHeldAndLeaving(t *testing.T) {
 	t.Parallel()
-	acme := tenant("acme", "c", "b", "a", "bulkhead-system")
+	acme := tenant("acme", "c", "b", "a", "bulkhead-system", v1alpha1.GuardProbeNamespace, v1alpha1.GuardProbeQuotaNamespace)
 	w := &world{
 		tenants: []v1alpha1.Tenant{acme},
 		namespaces: []corev1.Namespace{
 			namespace("a", "acme", ownsLabel), namespace("b", "acme", ""), namespace("d", "acme", ownsLabel), namespace("e", "acme", ownsOther),
+			namespace(v1alpha1.GuardProbeNamespace, "", ownsLabel),
 		},
 	}
 	r := NewReader(w, Options{OperatorNamespace: "bulkhead-system"})
@@ -257,6 +258,9 @@ func TestHeldAndLeaving(t *testing.T) {
 	want := map[string]string{
 		"b":               "exists and is not held by the tenant; set adoption: IfUnclaimed to take it over",
 		"bulkhead-system": "is reserved: the operator runs there",
+		// It has the label, with an empty value, and it is ours.
+		v1alpha1.GuardProbeNamespace:      "is reserved: guard-rails are proven there",
+		v1alpha1.GuardProbeQuotaNamespace: "is reserved: guard-rails are proven there",
 	}
 	if diff := cmp.Diff(want, conflicts); diff != "" {
 		t.Errorf("conflicts (-want +got):\n%s", diff)
@@ -279,14 +283,14 @@ func TestErrors(t *testing.T) {
 	acme := tenant("acme", "a")
 	r := NewReader(&world{err: broken}, Options{})
 	calls := map[string]func() error{
-		"Namespace": func() error { _, err := r.Namespace(t.Context(), "a"); return err },
-		"Held":      func() error { _, _, err := r.Held(t.Context(), &acme); return err },
-		"Leaving":   func() error { _, err := r.Leaving(t.Context(), &acme); return err },
-		"Class":     func() error { _, err := r.Class(t.Context(), &acme); return err },
-		"Of":        func() error { _, _, err := r.Of(t.Context(), &acme, "a"); return err },
-		"claimants": func() error { _, err := r.claimants(t.Context(), "a"); return err },
-		"tenant":    func() error { _, err := r.tenant(t.Context(), "acme"); return err },
-		"apiServer": func() error { _, err := r.APIServers(t.Context()); return err },
+		"Namespace":  func() error { _, err := r.Namespace(t.Context(), "a"); return err },
+		"Held":       func() error { _, _, err := r.Held(t.Context(), &acme); return err },
+		"Leaving":    func() error { _, err := r.Leaving(t.Context(), &acme); return err },
+		"Class":      func() error { _, err := r.Class(t.Context(), &acme); return err },
+		"Of":         func() error { _, _, err := r.Of(t.Context(), &acme, "a"); return err },
+		"claimants":  func() error { _, err := r.claimants(t.Context(), "a"); return err },
+		"tenant":     func() error { _, err := r.tenant(t.Context(), "acme"); return err },
+		"APIServers": func() error { _, err := r.APIServers(t.Context()); return err },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, broken) {

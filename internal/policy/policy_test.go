@@ -28,6 +28,14 @@ var sameMeaning = cmp.Options{
 	cmpopts.EquateEmpty(),
 	cmpopts.SortSlices(func(a, b v1alpha1.Opening) bool { return a.Name < b.Name }),
 	cmpopts.SortSlices(func(a, b v1alpha1.LimitItem) bool { return a.Type < b.Type }),
+	// Sets have no order either.
+	cmpopts.SortSlices(func(a, b v1alpha1.Hostname) bool { return a < b }),
+	cmpopts.SortSlices(func(a, b v1alpha1.ServiceType) bool { return a < b }),
+	cmpopts.SortSlices(func(a, b v1alpha1.Registry) bool { return a < b }),
+	cmp.FilterPath(func(p cmp.Path) bool {
+		last := p.Last().String()
+		return last == ".PriorityClassNames" || last == ".RuntimeClassNames"
+	}, cmpopts.SortSlices(func(a, b v1alpha1.ObjectName) bool { return a < b })),
 }
 
 func blocks(t *testing.T, text string) *v1alpha1.PolicyBlocks {
