@@ -35,6 +35,7 @@ type options struct {
 	operator   string
 	assets     string
 	config     string
+	mutating   string
 	samples    string
 	settle     time.Duration
 	once       bool
@@ -77,6 +78,8 @@ func newCommand() *cobra.Command {
 	flags.StringVar(&opts.assets, "assets", "",
 		"the directory of the control plane's binaries; without it KUBEBUILDER_ASSETS, or what hack/controlplane/build.sh builds")
 	flags.StringVar(&opts.config, "config", "config/run", "the kustomization with what the operator needs in the cluster")
+	flags.StringVar(&opts.mutating, "mutating", "config/admission/mutating",
+		"the kustomization with what Kubernetes 1.36 and later can fill in and stamp; empty for none")
 	flags.StringVar(&opts.samples, "samples", "config/samples", "the kustomization with the tenants to start with; empty for none")
 	flags.DurationVar(&opts.settle, "settle", time.Minute, "how long to wait until every tenant is ready")
 	flags.BoolVar(&opts.once, "once", false,

@@ -39,6 +39,8 @@ type session struct {
 	tenants  client.Client
 	operator *operator
 	applied  bool
+	// mutating says that the defaults and the stamp were installed.
+	mutating bool
 }
 
 // run does everything; it returns when the context is done or something broke, with nothing left running.
@@ -77,6 +79,20 @@ func (s *session) install(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("waiting for the custom resource definitions: %w", err)
 	}
+	return s.installMutating(ctx)
+}
+
+// installMutating applies the defaults and the identity stamp where the cluster knows their kind (Kubernetes 1.36).
+func (s *session) installMutating(ctx context.Context) error {
+	served, err := controlplane.Serves(s.cluster.config, "admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy")
+	if err != nil || !served || s.opts.mutating == "" {
+		return err
+	}
+	s.say("installing %s", s.opts.mutating)
+	if _, err := s.cluster.kubectl(ctx, "apply", "--server-side", "-k", s.opts.mutating); err != nil {
+		return fmt.Errorf("installing %s: %w", s.opts.mutating, err)
+	}
+	s.mutating = true
 	return nil
 }
 
@@ -201,7 +217,11 @@ func (s *session) close() error {
 	if s.cluster != nil {
 		errs = append(errs, s.cluster.close())
 		if s.applied && s.cluster.own == nil {
-			s.say("%s", removal(s.cluster.typed(), s.opts))
+			opts := s.opts
+			if !s.mutating {
+				opts.mutating = ""
+			}
+			s.say("%s", removal(s.cluster.typed(), opts))
 		}
 	}
 	if s.dir != "" {

@@ -158,6 +158,7 @@ func execute(t *testing.T, mode string, args ...string) (string, error) {
 	cmd.SetArgs(append([]string{
 		"--once", "--operator=" + os.Args[0],
 		"--config=" + config, "--samples=" + filepath.Join("..", "..", "config", "samples"),
+		"--mutating=" + filepath.Join("..", "..", "config", "admission", "mutating"),
 	}, args...))
 	err := cmd.ExecuteContext(t.Context())
 	entries, readErr := os.ReadDir(os.TempDir())

@@ -101,5 +101,8 @@ func removal(kubectl string, opts options) string {
 		fmt.Fprintf(&b, "  %s --kubeconfig=%s delete tenants --all\n", kubectl, opts.kubeconfig)
 	}
 	fmt.Fprintf(&b, "and then, without the operator:\n  %s --kubeconfig=%s delete -k %s", kubectl, opts.kubeconfig, opts.config)
+	if opts.mutating != "" {
+		fmt.Fprintf(&b, "\n  %s --kubeconfig=%s delete -k %s", kubectl, opts.kubeconfig, opts.mutating)
+	}
 	return b.String()
 }

@@ -59,7 +59,8 @@ type Env struct {
 	restarts []span
 }
 
-// Start starts a control plane and installs config/run: namespace, CRDs and RBAC. With RightsVariable set it has an
+// Start starts a control plane and installs config/run: namespace, CRDs, RBAC and guard-rails, those that fill in and
+// stamp included where they are served. With RightsVariable set it has an
 // audit log, whatever opts say.
 func Start(ctx context.Context, opts controlplane.Options) (*Env, error) {
 	quiet.Do(func() { ctrllog.SetLogger(logger(os.Getenv("BULKHEAD_TEST_LOG"))) })
@@ -96,6 +97,9 @@ func (e *Env) install(ctx context.Context) error {
 	if _, err := e.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"); err != nil {
 		return fmt.Errorf("waiting for the CRDs: %w", err)
 	}
+	if err := e.installMutating(ctx, root); err != nil {
+		return err
+	}
 	e.Scheme = runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(e.Scheme), v1alpha1.AddToScheme(e.Scheme)); err != nil {
 		return fmt.Errorf("building the scheme: %w", err)
@@ -107,6 +111,18 @@ func (e *Env) install(ctx context.Context) error {
 		return fmt.Errorf("making the operator's token: %w", err)
 	}
 	e.Operator.UserAgent = SpecAgent
+	return nil
+}
+
+// installMutating installs what fills in and stamps where Kubernetes has the kind for it.
+func (e *Env) installMutating(ctx context.Context, root string) error {
+	served, err := controlplane.Serves(e.Config(), "admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy")
+	if err != nil || !served {
+		return err
+	}
+	if _, err := e.Kubectl(ctx, "apply", "--server-side", "-k", filepath.Join(root, "config", "admission", "mutating")); err != nil {
+		return fmt.Errorf("installing config/admission/mutating: %w", err)
+	}
 	return nil
 }
 
