@@ -56,6 +56,9 @@ const (
 // takesForce is how long after a change each API server has put it in force, mostly.
 const takesForce = 2 * time.Second
 
+// fresher is how long ago a change may be that counts as one from just before the start: clocks differ.
+const fresher = 10 * time.Second
+
 // tryAgain is how long to wait after a correction that failed.
 const tryAgain = 10 * time.Second
 
@@ -79,6 +82,8 @@ type GuardReconciler struct {
 	// stale says that all API servers are to be asked about everything, due when that is to be done anyway.
 	stale atomic.Bool
 	due   time.Time
+	// looked says that what is installed was looked at before.
+	looked bool
 	// publishing is held while verdicts are taken to the board, so that the later ones come last.
 	publishing sync.Mutex
 	// wake brings "installed" back.
@@ -185,11 +190,13 @@ func (r *GuardReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 // look compares what is installed with what must be, and puts it back where that is allowed.
 func (r *GuardReconciler) look(ctx context.Context) (ctrl.Result, error) {
 	var again time.Duration
+	fresh := false
 	for _, rail := range r.Rails {
 		finding, err := r.find(ctx, rail)
 		if err != nil {
 			return ctrl.Result{}, err
 		}
+		fresh = fresh || finding.WrittenAfter(time.Now().Add(-fresher))
 		restored, pause := r.restore(ctx, &finding)
 		if pause > 0 && (again == 0 || pause < again) {
 			again = pause
@@ -198,6 +205,12 @@ func (r *GuardReconciler) look(ctx context.Context) (ctrl.Result, error) {
 			r.Prober.Found(&finding)
 		}
 	}
+	if fresh && !r.looked {
+		// No watch will tell of a change from just before the start, and an API server may still obey what was before.
+		r.stale.Store(true)
+		r.wake(inForce, time.Now().Add(takesForce))
+	}
+	r.looked = true
 	return ctrl.Result{RequeueAfter: again}, r.publish(ctx)
 }
 

@@ -75,7 +75,7 @@ func (s *session) install(ctx context.Context) error {
 		return fmt.Errorf("installing %s: %w", s.opts.config, err)
 	}
 	_, err := s.cluster.kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s",
-		"crd/tenants."+v1alpha1.GroupVersion.Group, "crd/tenantclasses."+v1alpha1.GroupVersion.Group)
+		"crd/tenants."+v1alpha1.GroupVersion.Group, "crd/tenantclasses."+v1alpha1.GroupVersion.Group, "crd/driftreports."+v1alpha1.GroupVersion.Group)
 	if err != nil {
 		return fmt.Errorf("waiting for the custom resource definitions: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -130,6 +131,25 @@ func (f *Finding) Fault() string {
 		}
 	}
 	return strings.Join(faults, "; ")
+}
+
+// WrittenAfter reports whether a half that is there was last written after a time, by the clock of the API server and to
+// the second.
+func (f *Finding) WrittenAfter(when time.Time) bool {
+	for _, half := range []*Half{&f.Policy, &f.Binding} {
+		if half.Live == nil {
+			continue
+		}
+		if half.Live.GetCreationTimestamp().After(when) {
+			return true
+		}
+		for _, entry := range half.Live.GetManagedFields() {
+			if entry.Time != nil && entry.Time.After(when) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Comparer compares installed guard-rails with those that must be there. It is safe for concurrent use.

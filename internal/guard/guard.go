@@ -38,8 +38,8 @@ import (
 	"github.com/bulkhead-dev/bulkhead/config/admission"
 )
 
-// AnnotationWhen, on a policy, lists guard-rail data (keys of labels and annotations, separated by commas): only tenants
-// with a namespace that has one of them rely on the guard-rail. Without it, all tenants do.
+// AnnotationWhen is an annotation of a policy that lists guard-rail data (keys of labels and annotations, separated by
+// commas): only tenants with a namespace that has one of them rely on the guard-rail. Without it, all tenants do.
 const AnnotationWhen = v1alpha1.GuardPrefix + "when"
 
 // Rail is one guard-rail: a policy, and the binding that puts it in force. Both have the same name.

@@ -68,7 +68,10 @@ func mutators(t *testing.T) map[string]guard.Mutator {
 // and 1.37 doesn't, once matchConditions were asked.
 func TestMutations(t *testing.T) {
 	t.Parallel()
-	all, tried := mutators(t), map[string]bool{}
+	tried, all := map[string]bool{}, map[string]*compiledMutator{}
+	for name, m := range mutators(t) {
+		all[name] = compileMutator(t, m.Policy.Spec)
+	}
 	for name, tc := range mutations() {
 		tried[tc.policy] = true
 		for kind, typed := range map[string]bool{"converted": false, "typed": true} {
@@ -79,7 +82,7 @@ func TestMutations(t *testing.T) {
 				if want == nil {
 					want = tc.object
 				}
-				got, matched := mutate(t, all[tc.policy].Policy.Spec, tc, typed)
+				got, matched := all[tc.policy].mutate(t, tc, typed)
 				if matched == tc.unmatched {
 					t.Fatalf("the policy's matchConditions hold: %t", matched)
 				}
@@ -92,7 +95,7 @@ func TestMutations(t *testing.T) {
 				// It may be asked twice, and must come to the same.
 				anew := tc
 				anew.object = got
-				if again, _ := mutate(t, all[tc.policy].Policy.Spec, anew, typed); cmp.Diff(want, again) != "" {
+				if again, _ := all[tc.policy].mutate(t, anew, typed); cmp.Diff(want, again) != "" {
 					t.Errorf("asked again (-want +got):\n%s", cmp.Diff(want, again))
 				}
 			})
@@ -105,9 +108,14 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// mutate is what a policy makes of an object, if its matchConditions hold. It fails if that costs more than a quarter of
-// what the API server allows for one expression.
-func mutate(t *testing.T, spec admissionregistrationv1.MutatingAdmissionPolicySpec, m mutation, typed bool) (got runtime.Object, matched bool) {
+// compiledMutator is a policy as the API server keeps it.
+type compiledMutator struct {
+	compiler  *plugincel.CompositedCompiler
+	matcher   matchconditions.Matcher
+	evaluator plugincel.MutatingEvaluator
+}
+
+func compileMutator(t *testing.T, spec admissionregistrationv1.MutatingAdmissionPolicySpec) *compiledMutator {
 	t.Helper()
 	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
 	if err != nil {
@@ -123,38 +131,48 @@ func mutate(t *testing.T, spec admissionregistrationv1.MutatingAdmissionPolicySp
 	for i := range spec.MatchConditions {
 		conditions[i] = (*matchconditions.MatchCondition)(&spec.MatchConditions[i])
 	}
+	c := &compiledMutator{compiler: compiler, matcher: matchconditions.NewMatcher(
+		compiler.CompileCondition(conditions, declarations, environment.NewExpressions), spec.FailurePolicy, "policy", "validate", "p")}
+	declarations.HasPatchTypes = true
+	expression := spec.Mutations[0].JSONPatch.Expression
+	c.evaluator = compiler.CompileMutatingEvaluator(&patch.JSONPatchCondition{Expression: expression}, declarations, environment.NewExpressions)
+	if errs := c.evaluator.CompilationErrors(); len(errs) > 0 {
+		t.Fatalf("%q doesn't compile: %v", expression, errs)
+	}
+	return c
+}
+
+// mutate is what a policy makes of an object, if its matchConditions hold. It fails if that costs more than a quarter of
+// what the API server allows for one expression.
+func (c *compiledMutator) mutate(t *testing.T, m mutation, typed bool) (got runtime.Object, matched bool) {
+	t.Helper()
 	attributes, resource := m.attributes(t)
-	asked := compiler.CreateContext(t.Context())
-	if len(conditions) > 0 {
-		result := matchconditions.NewMatcher(compiler.CompileCondition(conditions, declarations, environment.NewExpressions),
-			spec.FailurePolicy, "policy", "validate", "p").Match(asked, attributes, nil, nil)
-		if result.Error != nil {
-			t.Fatal(result.Error)
-		}
-		if !result.Matches {
-			return attributes.VersionedObject.Object(), false
-		}
+	asked := c.compiler.CreateContext(t.Context())
+	result := c.matcher.Match(asked, attributes, nil, nil)
+	if result.Error != nil {
+		t.Fatal(result.Error)
+	}
+	if !result.Matches {
+		return attributes.VersionedObject.Object(), false
 	}
 	if !typed {
 		attributes, _ = m.attributes(t)
 	}
-	declarations.HasPatchTypes = true
-	expression := spec.Mutations[0].JSONPatch.Expression
-	evaluator := compiler.CompileMutatingEvaluator(&patch.JSONPatchCondition{Expression: expression}, declarations, environment.NewExpressions)
-	if errs := evaluator.CompilationErrors(); len(errs) > 0 {
-		t.Fatalf("%q doesn't compile: %v", expression, errs)
-	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme-prod", Annotations: m.guards, Labels: map[string]string{v1alpha1.LabelTenant: "acme"}}}
+	namespace := plugincel.CreateNamespaceObject(&corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{Name: "acme-prod", Annotations: m.guards, Labels: map[string]string{v1alpha1.LabelTenant: "acme"}},
+	})
 	request := plugincel.CreateAdmissionRequest(attributes.Attributes, metav1.GroupVersionResource(resource), metav1.GroupVersionKind(attributes.VersionedKind))
-	if _, left, err := evaluator.ForInput(asked, attributes, request, plugincel.OptionalVariableBindings{}, plugincel.CreateNamespaceObject(namespace), celconfig.RuntimeCELCostBudget); err == nil {
-		cost := celconfig.RuntimeCELCostBudget - left
-		t.Logf("%8d %5.1f%%", cost, 100*float64(cost)/celconfig.PerCallLimit)
-		if cost > budget {
-			t.Errorf("it costs %d, more than %d", cost, budget)
-		}
+	_, left, err := c.evaluator.ForInput(asked, attributes, request, plugincel.OptionalVariableBindings{}, namespace, celconfig.RuntimeCELCostBudget)
+	if err != nil {
+		t.Fatal(err)
 	}
-	got, err = patch.NewJSONPatcher(evaluator).Patch(asked, patch.Request{
-		MatchedResource: resource, VersionedAttributes: attributes, Namespace: plugincel.CreateNamespaceObject(namespace),
+	cost := celconfig.RuntimeCELCostBudget - left
+	t.Logf("%8d %5.1f%%", cost, 100*float64(cost)/celconfig.PerCallLimit)
+	if cost > budget {
+		t.Errorf("it costs %d, more than %d", cost, budget)
+	}
+	got, err = patch.NewJSONPatcher(c.evaluator).Patch(asked, patch.Request{
+		MatchedResource: resource, VersionedAttributes: attributes, Namespace: namespace,
 		ObjectInterfaces: admission.NewObjectInterfacesFromScheme(clientgoscheme.Scheme),
 	}, celconfig.RuntimeCELCostBudget)
 	if err != nil {

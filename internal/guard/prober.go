@@ -172,8 +172,8 @@ func (p *Prober) open(name string, all bool) []*Probe {
 	var probes []*Probe
 	for _, m := range p.rails {
 		answer, asked := m.told[name]
-		clear := asked && (answer.Result == Refused || answer.Result == NotServed)
-		if m.provable() && (all || !clear) {
+		settled := asked && (answer.Result == Refused || answer.Result == NotServed)
+		if m.provable() && (all || !settled) {
 			probes = append(probes, m.rail.Probe)
 		}
 	}

@@ -187,7 +187,7 @@ func TestProberSilence(t *testing.T) {
 	r.asked = nil
 	r.answers[a], r.answers[b] = silence, silence
 	r.after(time.Hour, true, proven, unhurried)
-	r.asks(host, a, b)
+	r.asks(a, b, host)
 	r.after(time.Minute, false, Verdict{State: Proven, Message: "API servers " + a + ", " + b + " could not be asked, and " + host + " was instead"}, 0)
 	r.asks(a, b)
 	r.answers[configured] = Answer{Result: Passed}

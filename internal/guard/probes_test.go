@@ -15,6 +15,7 @@ package guard_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -113,13 +114,10 @@ func attributes(t *testing.T, probe *guard.Probe, objects []runtime.Object) admi
 	if probe.Method == guard.Patch {
 		operation = admission.Update
 		for _, candidate := range objects {
-			if namespace := candidate.(*corev1.Namespace); namespace.Name == probe.Object.GetName() {
-				old = namespace
+			if namespace, ok := candidate.(*corev1.Namespace); ok && namespace.Name == probe.Object.GetName() {
 				changed := namespace.DeepCopy()
-				for key, value := range probe.Object.GetLabels() {
-					changed.Labels[key] = value
-				}
-				object = changed
+				maps.Copy(changed.Labels, probe.Object.GetLabels())
+				old, object = namespace, changed
 			}
 		}
 	}

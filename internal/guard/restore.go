@@ -15,8 +15,10 @@ package guard
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -87,13 +89,24 @@ func (r *Restorer) Restore(ctx context.Context, rail Rail, half *Half) (bool, ti
 	metrics.ApplyRequest(half.Kind.Kind, err)
 	metrics.DriftCorrected(half.Kind.Kind, err, r.now().Sub(began))
 	switch {
-	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), half.Live != nil && (apierrors.IsNotFound(err) || apierrors.IsInvalid(err)):
-		return false, 0, nil // not what was looked at: a JSON patch whose test fails is invalid
+	case apierrors.IsConflict(err), half.Live != nil && (apierrors.IsNotFound(err) || isFailedTest(err)):
+		return false, 0, nil
 	case err != nil:
 		return false, 0, fmt.Errorf("restoring the %s %s: %w", half.noun(), half.Name, err)
 	}
 	r.fights.Corrected(key)
 	return true, 0, nil
+}
+
+// isFailedTest reports whether the test of a JSON patch failed, because the object isn't the one that was looked at. The API
+// server answers it with 422, as it does a patch that makes an object invalid, but without saying which field is at fault.
+func isFailedTest(err error) bool {
+	var answered apierrors.APIStatus
+	if !errors.As(err, &answered) || answered.Status().Code != http.StatusUnprocessableEntity {
+		return false
+	}
+	details := answered.Status().Details
+	return details == nil || len(details.Causes) == 0
 }
 
 // DriftType says in what way a half isn't what it must be.

@@ -52,6 +52,8 @@ type guarding struct {
 // guarded is what was measured of one kind of request.
 type guarded struct {
 	Name string `json:"name"`
+	// Judged is whether it was made sure, around each block, that such a request can be refused.
+	Judged bool `json:"judged"`
 	// Rules and Defaults are those that looked at each of these requests.
 	Rules    []string `json:"rules"`
 	Defaults []string `json:"defaults,omitempty"`
@@ -147,7 +149,7 @@ func (g *guardedWorld) measure(ctx context.Context, b *bench) (*guarding, error)
 		levels = 3
 	}
 	for _, k := range g.kinds {
-		r := &guarded{Name: k.name, Sides: make([]*latency, levels)}
+		r := &guarded{Name: k.name, Judged: k.twin != nil, Sides: make([]*latency, levels)}
 		for i := range r.Sides {
 			r.Sides[i] = &latency{}
 		}

@@ -88,3 +88,11 @@ func typicalPolicy(name, tenant string) *networkingv1.NetworkPolicy {
 		},
 	}
 }
+
+// typicalSettings are those of an application.
+func typicalSettings(name string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app.kubernetes.io/name": "app"}},
+		Data:       map[string]string{"app.yaml": "listen: :8080\nlog: {level: info, format: json}\n", "features": "search,export"},
+	}
+}

@@ -130,7 +130,7 @@ func (r *report) problems() []string {
 	}
 	for _, g := range r.Guards {
 		for _, request := range g.Requests {
-			add(len(request.Rules) == 0, "%s: no rule is about requests to %s", g.Size, request.Name)
+			add(len(request.Rules) == 0 && request.Judged, "%s: no rule is about requests to %s", g.Size, request.Name)
 		}
 	}
 	return problems
