@@ -29,7 +29,7 @@ import (
 // Copy returns facts that share no memory with the given ones.
 func Copy(f feature.Facts) feature.Facts {
 	f.Policy = *f.Policy.DeepCopy()
-	f.Members = copyMembers(f.Members)
+	f.Members, f.Siblings = copyMembers(f.Members), slices.Clone(f.Siblings)
 	f.Cluster.APIServer = slices.Clone(f.Cluster.APIServer)
 	f.Cluster.DNS.Ports = slices.Clone(f.Cluster.DNS.Ports)
 	f.Cluster.DNS.PodLabels = maps.Clone(f.Cluster.DNS.PodLabels)
