@@ -212,8 +212,10 @@ var _ = Describe("the commands", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 			got := run(ctx, auditor, "diff", "-f", file("tenant.yaml", string(raw)))
 			Expect(got.Code).To(Equal(1))
-			Expect(got.Stdout).To(And(HavePrefix("diff ResourceQuota globex-web/bulkhead\n"), ContainSubstring("\n+     pods: \"5\"\n")))
-			Expect(strings.Count(got.Stdout, "diff ")).To(Equal(1))
+			// The namespace waits for the quota that it is to have, see docs/guardrails.md.
+			Expect(got.Stdout).To(And(HavePrefix("diff Namespace globex-web\n"), ContainSubstring("\ndiff ResourceQuota globex-web/bulkhead\n"),
+				ContainSubstring("\n+ metadata.labels[guard.bulkhead.dev/quota]: \"Required\"\n"), ContainSubstring("\n+     pods: \"5\"\n")))
+			Expect(strings.Count(got.Stdout, "diff ")).To(Equal(2))
 			before := &v1alpha1.Tenant{}
 			Expect(world.Admin.Get(ctx, client.ObjectKey{Name: "globex"}, before)).To(Succeed())
 			Expect(before.Generation).To(BeEquivalentTo(1))
