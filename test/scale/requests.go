@@ -23,6 +23,7 @@ const (
 	verbApply     = "apply"     // a PATCH of server-side apply
 	verbStream    = "watchlist" // a watch that begins with all that there is, which is a list
 	verbDiscovery = "discovery" // anything that is not about objects
+	verbProbe     = "probe"     // a dry run by which the operator proves that a guard-rail refuses; it changes nothing
 )
 
 // target is what a request is about.
@@ -42,7 +43,9 @@ func (t target) write() bool {
 }
 
 // read says whether the request reads objects.
-func (t target) read() bool { return !t.write() && !t.review() && t.Verb != verbDiscovery }
+func (t target) read() bool {
+	return !t.write() && !t.review() && t.Verb != verbDiscovery && t.Verb != verbProbe
+}
 
 // list says whether the request reads all objects of a resource.
 func (t target) list() bool { return t.Verb == "list" || t.Verb == verbStream }
@@ -86,6 +89,9 @@ func parse(r *http.Request) target {
 
 func verb(r *http.Request, name string) string {
 	query := r.URL.Query()
+	if query.Get("dryRun") != "" {
+		return verbProbe // nothing else of the operator runs dry
+	}
 	switch r.Method {
 	case http.MethodGet:
 		switch {

@@ -48,6 +48,7 @@ func TestParse(t *testing.T) {
 			target{Verb: "patch", Resource: "tenants.tenancy.bulkhead.dev/status", Name: "a"}},
 		{"POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", "",
 			target{Verb: "create", Resource: "subjectaccessreviews.authorization.k8s.io"}},
+		{"POST", "/api/v1/namespaces/p/pods?dryRun=All", "", target{Verb: verbProbe, Resource: "pods", Namespace: "p"}},
 		{"GET", "/api", "", target{Verb: verbDiscovery, Resource: "/api"}},
 		{"GET", "/api/v1", "", target{Verb: verbDiscovery, Resource: "/api/v1"}},
 		{"GET", "/apis/networking.k8s.io/v1", "", target{Verb: verbDiscovery, Resource: "/apis/networking.k8s.io/v1"}},
@@ -75,6 +76,7 @@ func TestKindOfRequest(t *testing.T) {
 		{target{Verb: verbStream, Resource: "pods"}, false, true, true, false},
 		{target{Verb: "watch", Resource: "pods"}, false, true, false, false},
 		{target{Verb: verbDiscovery, Resource: "/apis"}, false, false, false, false},
+		{target{Verb: verbProbe, Resource: "pods"}, false, false, false, false},
 	} {
 		t.Run(tt.target.Verb+" "+tt.target.Resource, func(t *testing.T) {
 			got := fmt.Sprint(tt.target.write(), tt.target.read(), tt.target.list(), tt.target.review())
