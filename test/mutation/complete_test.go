@@ -36,7 +36,7 @@ func allKinds(t *testing.T) kinds {
 // least is how many mutations of a kind that are drift there must at least be. More objects in the corpus only make it
 // more: if it is less, the generator has lost something.
 var least = map[string]int{
-	"ClusterRole": 900, "ClusterRoleBinding": 600, "LimitRange": 600, "Namespace": 500, "NetworkPolicy": 8000,
+	"ClusterRole": 450, "ClusterRoleBinding": 350, "LimitRange": 500, "Namespace": 400, "NetworkPolicy": 8000,
 	"ResourceQuota": 400, "RoleBinding": 900,
 }
 
