@@ -67,6 +67,9 @@ func (o *ours) key(field, key string) bool {
 	if _, asked := in[key]; asked {
 		return true
 	}
+	if key == v1alpha1.AnnotationLastChangedBy || key == v1alpha1.AnnotationLastChangedFrom {
+		return false // the API server writes these
+	}
 	return o.namespace && slices.ContainsFunc(closedPrefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 

@@ -209,11 +209,18 @@ func findingsOf(item v1alpha1.DriftReportItem) []mutation.Finding {
 	return fields
 }
 
+// mutantUser is who makes all requests of mutants: the cluster admin of the tests.
+const mutantUser = "bulkhead-admin"
+
 // misattributed says what is wrong about who a record names: who did it, if that left a trace, and else nobody.
 func (c *trial) misattributed(got v1alpha1.Attribution) string {
 	want := v1alpha1.Attribution{Confidence: v1alpha1.ConfidenceUnknown}
 	if c.attributable() {
 		want = v1alpha1.Attribution{Confidence: v1alpha1.ConfidenceClaimed, Manager: c.manager, Operation: c.verdict.way.operation()}
+	}
+	if got.Confidence == v1alpha1.ConfidenceAuthenticated {
+		// Whom the API server knows is named beside the manager, also where there is no trace; and it is always the same.
+		want.User, want.Confidence = mutantUser, v1alpha1.ConfidenceAuthenticated
 	}
 	at := got.Time
 	got.Time = nil

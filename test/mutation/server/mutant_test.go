@@ -170,6 +170,10 @@ func bare(object *unstructured.Unstructured) {
 func essence(object *unstructured.Unstructured) map[string]any {
 	out := object.DeepCopy()
 	bare(out)
+	annotations := out.GetAnnotations()
+	delete(annotations, v1alpha1.AnnotationLastChangedBy)
+	delete(annotations, v1alpha1.AnnotationLastChangedFrom)
+	out.SetAnnotations(annotations)
 	return out.Object
 }
 
