@@ -18,7 +18,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -79,8 +78,8 @@ type GuardReconciler struct {
 	// Interval is the time between two proofs while nothing changes; zero for never.
 	Interval time.Duration
 
-	// stale says that all API servers are to be asked about everything, due when that is to be done anyway.
-	stale atomic.Bool
+	// stale says when all API servers are to be asked about everything, due when that is to be done anyway.
+	stale staleness
 	due   time.Time
 	// looked says that what is installed was looked at before.
 	looked bool
@@ -94,7 +93,7 @@ type GuardReconciler struct {
 func (r *GuardReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	start := source.Func(func(_ context.Context, q queue) error {
 		r.wake = alarm(q)
-		r.stale.Store(true)
+		r.stale.from(time.Now())
 		q.Add(request(installed))
 		q.Add(request(inForce))
 		return nil
@@ -119,7 +118,7 @@ func (r *GuardReconciler) changed(keys ...string) handler.EventHandler {
 		for _, key := range keys {
 			q.Add(request(key))
 		}
-		r.stale.Store(true)
+		r.stale.from(time.Now().Add(takesForce))
 		q.AddAfter(request(inForce), takesForce)
 	}
 	return handler.Funcs{
@@ -198,17 +197,16 @@ func (r *GuardReconciler) look(ctx context.Context) (ctrl.Result, error) {
 		}
 		fresh = fresh || finding.WrittenAfter(time.Now().Add(-fresher))
 		restored, pause := r.restore(ctx, &finding)
-		if pause > 0 && (again == 0 || pause < again) {
-			again = pause
-		}
+		again = sooner(again, pause)
 		if !restored {
 			r.Prober.Found(&finding)
 		}
 	}
 	if fresh && !r.looked {
 		// No watch will tell of a change from just before the start, and an API server may still obey what was before.
-		r.stale.Store(true)
-		r.wake(inForce, time.Now().Add(takesForce))
+		at := time.Now().Add(takesForce)
+		r.stale.from(at)
+		r.wake(inForce, at)
 	}
 	r.looked = true
 	return ctrl.Result{RequeueAfter: again}, r.publish(ctx)
@@ -283,12 +281,14 @@ func (r *GuardReconciler) prove(ctx context.Context) (ctrl.Result, error) {
 		log.FromContext(ctx).Error(redact.Wrap(err), "probe namespace not prepared")
 	}
 	now := time.Now()
-	all := r.stale.Swap(false) || r.Interval > 0 && !now.Before(r.due)
+	isStale, next := r.stale.take(now)
+	all := isStale || r.Interval > 0 && !now.Before(r.due)
 	again, err := r.Prober.Ask(ctx, all)
 	if err != nil {
-		r.stale.Store(true)
+		r.stale.from(now)
 		return ctrl.Result{}, err
 	}
+	again = sooner(again, until(next))
 	if err := r.publish(ctx); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -298,11 +298,51 @@ func (r *GuardReconciler) prove(ctx context.Context) (ctrl.Result, error) {
 			// What could not be put back, or not compared, is tried again.
 			r.wake(installed, r.due)
 		}
-		if next := until(r.due); again == 0 || next < again {
-			again = next
-		}
+		again = sooner(again, until(r.due))
 	}
 	return ctrl.Result{RequeueAfter: again}, nil
+}
+
+// sooner is the shorter of two waits, of which zero is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// staleness says from when on what was proven is no longer: a while after each change, when it has come into force. It is
+// safe for concurrent use.
+type staleness struct {
+	mu          sync.Mutex
+	first, last time.Time
+}
+
+// from notes that what is proven before a time proves nothing.
+func (s *staleness) from(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first.IsZero() {
+		s.first = at
+	}
+	if at.After(s.last) {
+		s.last = at
+	}
+}
+
+// take reports whether all is to be proven anew at a time, and if that isn't the last time, when the next one is (zero for
+// never).
+func (s *staleness) take(now time.Time) (bool, time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first.IsZero() || now.Before(s.first) {
+		return false, s.first
+	}
+	s.first = time.Time{}
+	if now.Before(s.last) {
+		s.first = s.last
+	}
+	return true, s.first
 }
 
 // publish takes the verdicts to the board, and tells all tenants if one is news.

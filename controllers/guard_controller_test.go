@@ -52,13 +52,52 @@ func TestGuardChanged(t *testing.T) {
 		"deleted": func(q queue) { handler.Delete(t.Context(), event.DeleteEvent{Object: object}, q) },
 	} {
 		q := &schedule{due: map[string]time.Duration{}}
-		r.stale.Store(false)
+		r.stale = staleness{}
+		before := time.Now()
 		tell(q)
 		if diff := cmp.Diff(map[string]time.Duration{installed: 0, inForce: takesForce}, q.due); diff != "" {
 			t.Errorf("%s: queued (-want +got):\n%s", name, diff)
 		}
-		if !r.stale.Load() {
-			t.Errorf("%s: the proof isn't stale", name)
+		if early, next := r.stale.take(before); early || next.Before(before.Add(takesForce)) {
+			t.Errorf("%s: all is proven anew at %s, %s after the change", name, next, next.Sub(before))
+		}
+		if late, next := r.stale.take(time.Now().Add(takesForce)); !late || !next.IsZero() {
+			t.Errorf("%s: the proof isn't stale in time; then at %s", name, next)
+		}
+	}
+}
+
+// TestStaleness checks that each of several changes is followed by a proof of its own, and that they can't put it off for
+// ever.
+func TestStaleness(t *testing.T) {
+	t.Parallel()
+	at := func(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
+	s := &staleness{}
+	steps := []struct {
+		from []int
+		at   int
+		want bool
+		next int
+	}{
+		{nil, 0, false, 0},
+		{[]int{2}, 1, false, 2},
+		{[]int{3}, 2, true, 3},
+		{[]int{4}, 3, true, 4},
+		{nil, 4, true, 0},
+		{nil, 5, false, 0},
+		{[]int{6, 7, 6}, 8, true, 0},
+		{[]int{8}, 8, true, 0},
+	}
+	for i, step := range steps {
+		for _, from := range step.from {
+			s.from(at(from))
+		}
+		want := time.Time{}
+		if step.next > 0 {
+			want = at(step.next)
+		}
+		if got, next := s.take(at(step.at)); got != step.want || !next.Equal(want) {
+			t.Errorf("step %d: %v, next at %s; want %v, %s", i, got, next, step.want, want)
 		}
 	}
 }

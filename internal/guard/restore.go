@@ -35,6 +35,9 @@ import (
 
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=selfsubjectaccessreviews,verbs=create
 
+// stale is how long to wait for the watch if something is no longer what was looked at.
+const stale = time.Second
+
 // askAgain is how long the API server's word on what the operator may do is believed.
 const askAgain = time.Minute
 
@@ -75,8 +78,8 @@ func (r *Restorer) Allowed(ctx context.Context) (bool, error) {
 	return r.allowed, nil
 }
 
-// Restore makes one half of a guard-rail what it must be. It returns whether it did, or how long to wait because someone
-// changes it again and again. That it was changed meanwhile is no error: a watch tells of it.
+// Restore makes one half of a guard-rail what it must be. It returns whether it did, or how long to wait: because someone
+// changes it again and again, or because it is no longer what was looked at.
 func (r *Restorer) Restore(ctx context.Context, rail Rail, half *Half) (bool, time.Duration, error) {
 	object := drift.FightObject{GVK: half.Kind, Key: types.NamespacedName{Name: half.Name}}
 	key := drift.NewFightKey(object, half.Difference, half.Writer.Manager)
@@ -90,7 +93,7 @@ func (r *Restorer) Restore(ctx context.Context, rail Rail, half *Half) (bool, ti
 	metrics.DriftCorrected(half.Kind.Kind, err, r.now().Sub(began))
 	switch {
 	case apierrors.IsConflict(err), half.Live != nil && (apierrors.IsNotFound(err) || isFailedTest(err)):
-		return false, 0, nil
+		return false, stale, nil
 	case err != nil:
 		return false, 0, fmt.Errorf("restoring the %s %s: %w", half.noun(), half.Name, err)
 	}
@@ -131,7 +134,9 @@ func (r *Restorer) write(ctx context.Context, rail Rail, half *Half) error {
 		return r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
 	}
 	body, err := json.Marshal([]map[string]any{
-		{"op": "test", "path": "/metadata/resourceVersion", "value": half.Live.GetResourceVersion()},
+		// Not the resource version, which changes with the status of a policy.
+		{"op": "test", "path": "/metadata/uid", "value": half.Live.GetUID()},
+		{"op": "test", "path": "/metadata/generation", "value": half.Live.GetGeneration()},
 		{"op": "replace", "path": "/spec", "value": half.Want.Object["spec"]},
 	})
 	if err != nil {

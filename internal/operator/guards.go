@@ -104,10 +104,12 @@ func guardHealth(mgr ctrl.Manager, o Options, board *guard.Board) error {
 	check := func(*http.Request) error {
 		select {
 		case <-mgr.Elected():
-			return board.Ready()
 		default:
-			return nil
+			if o.LeaderElect {
+				return nil
+			}
 		}
+		return board.Ready()
 	}
 	if err := mgr.AddReadyzCheck("guard-rails", check); err != nil {
 		return fmt.Errorf("adding the readiness check of guard-rails: %w", err)

@@ -137,13 +137,40 @@ func (o *running) ready(ctx context.Context) (int, error) {
 
 // states are the guard-rails by the one state of which the metric is 1.
 func states() (map[string]string, error) {
+	found := map[string]string{}
+	err := metrics("bulkhead_guard_rail", func(labels map[string]string, value float64) error {
+		if value != 1 {
+			return nil
+		}
+		if other, twice := found[labels["policy"]]; twice {
+			return fmt.Errorf("%s is %s and %s", labels["policy"], other, labels["state"])
+		}
+		found[labels["policy"]] = labels["state"]
+		return nil
+	})
+	return found, err
+}
+
+// counted are the values of a counter of this result, by guard-rail.
+func counted(name, result string) (map[string]float64, error) {
+	found := map[string]float64{}
+	err := metrics(name, func(labels map[string]string, value float64) error {
+		if labels["result"] == result {
+			found[labels["policy"]] = value
+		}
+		return nil
+	})
+	return found, err
+}
+
+// metrics visits each series of a metric.
+func metrics(name string, visit func(labels map[string]string, value float64) error) error {
 	families, err := ctrlmetrics.Registry.Gather()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found := map[string]string{}
 	for _, family := range families {
-		if family.GetName() != "bulkhead_guard_rail" {
+		if family.GetName() != name {
 			continue
 		}
 		for _, metric := range family.GetMetric() {
@@ -151,14 +178,10 @@ func states() (map[string]string, error) {
 			for _, pair := range metric.GetLabel() {
 				labels[pair.GetName()] = pair.GetValue()
 			}
-			if metric.GetGauge().GetValue() != 1 {
-				continue
+			if err := visit(labels, metric.GetGauge().GetValue()+metric.GetCounter().GetValue()); err != nil {
+				return err
 			}
-			if other, twice := found[labels["policy"]]; twice {
-				return nil, fmt.Errorf("%s is %s and %s", labels["policy"], other, labels["state"])
-			}
-			found[labels["policy"]] = labels["state"]
 		}
 	}
-	return found, nil
+	return nil
 }

@@ -23,10 +23,12 @@ const (
 	mostGuarded = 1.15
 	// guardBlock is how many requests are made before the guard-rails are put in force or taken out again. What is noise
 	// comes in bursts, which then hit all sides.
-	guardBlock = 50
+	guardBlock = 200
+	// settled is how long nothing is measured after that: the API server has compiled policies, and collects garbage.
+	settled = 2 * time.Second
 	// unsettled is how many requests of each block don't count, because of what was done just before: the metrics were
 	// read, and objects deleted.
-	unsettled = 5
+	unsettled = 20
 	// warmUp is how many requests of each kind are made before the first that counts.
 	warmUp = 100
 )

@@ -141,7 +141,7 @@ func (g *guardedWorld) put(ctx context.Context, to level) error {
 	if err != nil {
 		return fmt.Errorf("waiting until guard-rails are in force, or aren't: %w", err)
 	}
-	return nil
+	return pause(ctx, nil, settled)
 }
 
 // write writes the bindings, or deletes them.

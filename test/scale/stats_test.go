@@ -99,17 +99,19 @@ func TestEach(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	good := options{tenants: 1, namespaces: 1, repeat: 1, writers: 1}
+	good := options{tenants: 1, namespaces: 1, repeat: 1, writers: 1, guardSamples: 1}
 	if err := good.validate(); err != nil {
 		t.Errorf("validate = %v", err)
 	}
 	for name, change := range map[string]func(*options){
-		"--tenants":     func(o *options) { o.tenants = 0 },
-		"--namespaces":  func(o *options) { o.namespaces = 1001 },
-		"--wide":        func(o *options) { o.wide = -1 },
-		"--repeat":      func(o *options) { o.repeat = 0 },
-		"--writers":     func(o *options) { o.writers = 0 },
-		"--corrections": func(o *options) { o.corrections = -1 },
+		"--tenants":       func(o *options) { o.tenants = 0 },
+		"--namespaces":    func(o *options) { o.namespaces = 1001 },
+		"--wide":          func(o *options) { o.wide = -1 },
+		"--repeat":        func(o *options) { o.repeat = 0 },
+		"--writers":       func(o *options) { o.writers = 0 },
+		"--corrections":   func(o *options) { o.corrections = -1 },
+		"--guards":        func(o *options) { o.guards = []int{10, 0} },
+		"--guard-samples": func(o *options) { o.guardSamples = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := good
