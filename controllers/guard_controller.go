@@ -14,6 +14,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,7 +59,7 @@ const takesForce = 2 * time.Second
 // fresher is how long ago a change may be that counts as one from just before the start: clocks differ.
 const fresher = 10 * time.Second
 
-// tryAgain is how long to wait after a correction that failed.
+// tryAgain is how long to wait after a correction that failed for another reason than the operator's rights.
 const tryAgain = 10 * time.Second
 
 // spread is by what part of itself the time between two proofs is longer, by chance.
@@ -190,10 +191,12 @@ func (r *GuardReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 func (r *GuardReconciler) look(ctx context.Context) (ctrl.Result, error) {
 	var again time.Duration
 	fresh := false
+	var errs []error
 	for _, rail := range r.Rails {
 		finding, err := r.find(ctx, rail)
 		if err != nil {
-			return ctrl.Result{}, err
+			errs = append(errs, err) // which says nothing about the others
+			continue
 		}
 		fresh = fresh || finding.WrittenAfter(time.Now().Add(-fresher))
 		restored, pause := r.restore(ctx, &finding)
@@ -209,7 +212,7 @@ func (r *GuardReconciler) look(ctx context.Context) (ctrl.Result, error) {
 		r.wake(inForce, at)
 	}
 	r.looked = true
-	return ctrl.Result{RequeueAfter: again}, r.publish(ctx)
+	return ctrl.Result{RequeueAfter: again}, errors.Join(append(errs, r.publish(ctx))...)
 }
 
 // find looks at what is installed of one guard-rail.
@@ -255,6 +258,8 @@ func (r *GuardReconciler) restore(ctx context.Context, finding *guard.Finding) (
 		done, pause, err := r.Restorer.Restore(ctx, finding.Rail, half)
 		if err != nil {
 			logger.Error(redact.Wrap(err), "guard-rail not restored")
+		}
+		if err != nil && !apierrors.IsForbidden(err) {
 			pause = tryAgain
 		}
 		if done {

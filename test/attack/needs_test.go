@@ -55,7 +55,7 @@ func skipWithout(t *testing.T, needs ...string) {
 		case minor >= complete:
 			t.Fatalf("Kubernetes 1.%d has no %s, or it is off: is this attempt of any use?", minor, need)
 		default:
-			t.Skipf("Kubernetes 1.%d has no %s, or it is off", minor, need)
+			t.Skipf("%s: Kubernetes 1.%d has no %s, or it is off", t.Name(), minor, need)
 		}
 	}
 }

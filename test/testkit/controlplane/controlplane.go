@@ -108,11 +108,13 @@ func Start(ctx context.Context, opts Options) (*ControlPlane, error) {
 		if err == nil {
 			return cp, nil
 		}
-		// Ports are chosen before the programs bind them, so that another program can be quicker.
-		if attempt == portAttempts || !strings.Contains(err.Error(), "address already in use") {
+		// Ports are chosen before the programs bind them, so that another program can be quicker. And on a busy machine the
+		// API server may take longer than the 10 s for which the others wait: they say so and end.
+		taken := strings.Contains(err.Error(), "address already in use")
+		if attempt == portAttempts || !taken && !strings.Contains(err.Error(), "failed to wait for apiserver being healthy") {
 			return nil, err
 		}
-		say(opts.Output, "a port was taken meanwhile; starting again")
+		say(opts.Output, "a port was taken meanwhile, or the API server was slow; starting again")
 	}
 }
 
