@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -178,9 +179,16 @@ func judge(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicyS
 	}
 }
 
-// evaluate is what an expression of a policy comes to, and what it costs with its variables.
-func evaluate(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicySpec, r request, expression plugincel.ExpressionAccessor) (any, int64) {
+// compiled are expressions with their variables. Compiling costs far more than evaluating, above all with the race detector.
+var compiled sync.Map
+
+// compile compiles an expression of a policy, once.
+func compile(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicySpec, expression plugincel.ExpressionAccessor) plugincel.ConditionEvaluator {
 	t.Helper()
+	key := fmt.Sprintf("%T %s %v", expression, expression.GetExpression(), spec.Variables)
+	if known, found := compiled.Load(key); found {
+		return known.(plugincel.ConditionEvaluator) //nolint:errcheck,forcetypeassert // nothing else is stored
+	}
 	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
 	if err != nil {
 		t.Fatal(err)
@@ -195,6 +203,14 @@ func evaluate(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPoli
 	if errs := condition.CompilationErrors(); len(errs) > 0 {
 		t.Fatalf("%q doesn't compile: %v", expression.GetExpression(), errs)
 	}
+	compiled.Store(key, condition)
+	return condition
+}
+
+// evaluate is what an expression of a policy comes to, and what it costs with its variables.
+func evaluate(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicySpec, r request, expression plugincel.ExpressionAccessor) (any, int64) {
+	t.Helper()
+	condition := compile(t, spec, expression)
 	attributes := admission.NewAttributesRecord(r.object, r.old, r.gvk, "acme-prod", "x",
 		schema.GroupVersionResource{Group: r.gvk.Group, Version: r.gvk.Version, Resource: r.resource}, r.sub, r.operation, nil, false,
 		&user.DefaultInfo{Name: "mallory", Groups: append([]string{"system:authenticated"}, r.groups...)})

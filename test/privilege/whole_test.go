@@ -43,6 +43,8 @@ type refusal struct {
 	says string
 	// restarting is whether it happens because the API server is being restarted.
 	restarting bool
+	// whenever says that it happens then and at other times.
+	whenever bool
 	// sometimes says that it needn't happen each time.
 	sometimes bool
 	// why it is meant to happen.
@@ -91,11 +93,11 @@ var deliberate = []refusal{
 		why:       "an admission policy that quotes what it refuses, so that it can be seen that nobody is told",
 	},
 	{
-		name: v1alpha1.GuardProbeNamespace, says: "ValidatingAdmissionPolicy 'bulkhead-", sometimes: true,
+		name: v1alpha1.GuardProbeNamespace, says: "ValidatingAdmissionPolicy 'bulkhead-", whenever: true, sometimes: true,
 		why: "a probe of a guard-rail, which refuses it as it must",
 	},
 	{
-		name: v1alpha1.GuardProbeNamespace + "-refused", says: "ValidatingAdmissionPolicy 'bulkhead-", sometimes: true,
+		name: v1alpha1.GuardProbeNamespace + "-refused", says: "ValidatingAdmissionPolicy 'bulkhead-", whenever: true, sometimes: true,
 		why: "the same, where the name is another object's",
 	},
 	{
@@ -115,7 +117,7 @@ var deliberate = []refusal{
 func (r refusal) is(suite string, use env.Use) bool {
 	use.Namespace = ""
 	return (r.suite == "" || r.suite == suite) && (r.what == "" || r.what == use.Right.String()) &&
-		(r.name == "" || r.name == use.Name) && strings.Contains(use.Message, r.says) && r.restarting == use.Restarting
+		(r.name == "" || r.name == use.Name) && strings.Contains(use.Message, r.says) && (r.whenever || r.restarting == use.Restarting)
 }
 
 // everybodys are the paths that everybody may read who has a token (ClusterRole system:discovery). A star stands for
