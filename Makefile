@@ -98,11 +98,12 @@ manifests: ## Generate CRDs and RBAC only.
 	hack/generate.sh manifests
 
 .PHONY: verify
-verify: generate ## Check that what is generated is committed, then style, licence headers and go.mod files.
+verify: generate ## Check that what is generated is committed, then style, licence headers, go.mod files and CEL costs.
 	hack/verify/generated.sh $$(hack/generate.sh paths)
 	hack/verify/boilerplate.sh
 	hack/verify/lengths.sh
 	hack/verify/tidy.sh
+	hack/verify/cel_costs.sh
 	$(MAKE) --no-print-directory lint
 
 # What is tested on every version of Kubernetes: the guard-rails, which it has to carry out. "newest" is the version that

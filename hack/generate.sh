@@ -15,7 +15,7 @@
 #
 #   hack/generate.sh code        deep copies and apply-configurations of the API types
 #   hack/generate.sh manifests   CRDs, and the operator's ClusterRole from the +kubebuilder:rbac markers
-#   hack/generate.sh admission   the rooms' guard-rails and defaults, gathered in config/admission
+#   hack/generate.sh admission   the rooms' guard-rails and defaults, gathered in config/admission, and as a Helm chart
 #   hack/generate.sh docs        the API reference
 #   hack/generate.sh paths       prints the paths of all of it, for hack/verify/generated.sh
 set -euo pipefail
@@ -54,6 +54,25 @@ admission() {
   gather admission config/admission
   gather probes config/admission/probe/requests
   gather mutating config/admission/mutating
+  chart
+}
+
+# The Helm chart has the same files. Only who breaks the glass is a value, and what a cluster may not know is left out there.
+chart() {
+  local file dir=charts/bulkhead-guard-rails/templates
+  local groups="'bulkhead:break-glass', 'system:masters'"
+  local value="'{{ join \"', '\" .Values.breakGlassGroups }}'"
+  rm -rf "$dir" && mkdir -p "$dir"
+  for file in config/admission/*.yaml config/admission/probe/*.yaml config/admission/mutating/*.yaml; do
+    case $file in
+      */kustomization.yaml) ;;
+      */probe/*) cp "$file" "$dir/probe-$(basename "$file")" ;;
+      */mutating/*)
+        { echo '{{- if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}'
+          cat "$file"; echo '{{- end }}'; } > "$dir/mutating-$(basename "$file")" ;;
+      *) sed "s/$groups/$value/" "$file" > "$dir/$(basename "$file")" ;;
+    esac
+  done
 }
 
 # gather NAME DIR copies internal/features/*/NAME.yaml to DIR/<room>.yaml, and lists all of DIR in its kustomization, if it
@@ -83,7 +102,7 @@ docs() {
 }
 
 paths() {
-  printf '%s\n' api internal/applyconfig config/admission config/crd/bases config/rbac/role.yaml docs/reference
+  printf '%s\n' api internal/applyconfig config/admission charts config/crd/bases config/rbac/role.yaml docs/reference
 }
 
 for what in "${@:-all}"; do

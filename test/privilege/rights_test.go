@@ -167,9 +167,11 @@ func elsewhere(granted []env.Right) []env.Right {
 	return granted
 }
 
-// probing reports whether a request was a probe of a guard-rail, and was refused by it.
+// probing reports whether a request was a probe of a guard-rail, and was refused by it, or by what stands behind it.
 func probing(r env.Request) bool {
 	at := r.ObjectRef
 	there := v1alpha1.IsGuardProbeNamespace(at.Namespace) || at.Resource == "namespaces" && v1alpha1.IsGuardProbeNamespace(at.Name)
-	return there && strings.Contains(r.RequestURI, "dryRun=All") && r.Refused() && strings.Contains(r.ResponseStatus.Message, "ValidatingAdmissionPolicy 'bulkhead-")
+	says := r.ResponseStatus.Message
+	return there && strings.Contains(r.RequestURI, "dryRun=All") && r.Refused() &&
+		(strings.Contains(says, "ValidatingAdmissionPolicy 'bulkhead-") || strings.Contains(says, "exceeded quota: "+v1alpha1.GuardProbeNamespace))
 }

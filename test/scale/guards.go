@@ -21,16 +21,12 @@ import (
 const (
 	// mostGuarded is what a request may take with the guard-rails, as a multiple of what it takes without.
 	mostGuarded = 1.15
-	// guardBlock is how many requests are made before the guard-rails are put in force or taken out again. What is noise
-	// comes in bursts, which then hit all sides.
-	guardBlock = 200
-	// settled is how long nothing is measured after that: the API server has compiled policies, and collects garbage.
-	settled = 2 * time.Second
-	// unsettled is how many requests of each block don't count, because of what was done just before: the metrics were
-	// read, and objects deleted.
-	unsettled = 20
-	// warmUp is how many requests of each kind are made before the first that counts.
-	warmUp = 100
+	// guardBatch is how many requests of a kind are made in each cluster before the next kind's turn.
+	guardBatch = 100
+	// settled is how long nothing is measured before each batch, and unsettled how many requests of it don't count, because
+	// of what was done just before: the metrics were read, and objects deleted.
+	settled   = 500 * time.Millisecond
+	unsettled = 10
 )
 
 // level is what of the guard-rails is in force: nothing, the rules, or the defaults too, which not every API server has.
@@ -41,6 +37,8 @@ const (
 	withRules
 	withDefaults
 )
+
+func (l level) String() string { return [...]string{"none", "rules", "rules and defaults"}[l] }
 
 // guarding is what was measured of requests with the guard-rails in force and without them.
 type guarding struct {
@@ -54,19 +52,13 @@ type guarding struct {
 // guarded is what was measured of one kind of request.
 type guarded struct {
 	Name string `json:"name"`
-	// Judged is whether it was made sure, around each block, that such a request can be refused.
+	// Judged is whether it was made sure, around each batch, that such a request can be refused.
 	Judged bool `json:"judged"`
 	// Rules and Defaults are those that looked at each of these requests.
 	Rules    []string `json:"rules"`
 	Defaults []string `json:"defaults,omitempty"`
 	// Sides are without, with the rules and, if there are any, with the defaults too.
 	Sides []*latency `json:"sides"`
-	// Noise is what percentiles differ by where nothing differs: those of every other block without guard-rails,
-	// divided by those of the rest.
-	NoiseP50 float64 `json:"noiseP50"`
-	NoiseP99 float64 `json:"noiseP99"`
-
-	halves [2]latency
 }
 
 // latency is of one kind of request, on one side.
@@ -82,15 +74,15 @@ type latency struct {
 	policies time.Duration
 }
 
-// block is one kind of request, made again and again while nothing else changed. requests is how many there were, those
-// that don't count included; policies is the time that the API server spent on all of them in plugins for policies.
-type block struct {
+// batch is requests of one kind in one cluster. requests is how many there were, those that don't count included;
+// policies is the time that the API server spent on all of them in plugins for policies.
+type batch struct {
 	times    []time.Duration
 	requests int
 	policies time.Duration
 }
 
-func (l *latency) add(made block) {
+func (l *latency) add(made batch) {
 	l.times = append(l.times, made.times...)
 	l.requests += made.requests
 	l.policies += made.policies
@@ -103,89 +95,110 @@ func (l *latency) sum() {
 	}
 }
 
-// sum makes figures of all blocks.
-func (r *guarded) sum() {
-	for _, side := range r.Sides {
-		side.sum()
-	}
-	r.halves[0].sum()
-	r.halves[1].sum()
-	r.NoiseP50, r.NoiseP99 = ratio(r.halves[1].P50, r.halves[0].P50), ratio(r.halves[1].P99, r.halves[0].P99)
-}
-
-// turns are what is in force in each block: each level as often, there and back again, so that what changes steadily (a
-// growing database, say) is on all sides too.
-func turns(levels, blocks int) []level {
-	var all []level
-	for i := range blocks {
-		for k := range levels {
-			if i%2 == 0 {
-				all = append(all, level(k))
-			} else {
-				all = append(all, level(levels-1-k))
-			}
-		}
-	}
-	return all
-}
-
-// guarded measures requests in a cluster of so many tenants of one namespace each.
+// guarded measures requests in clusters of so many tenants of one namespace each: one without guard-rails, one with the
+// rules, and one with the defaults too. All run at the same time, and each request is made in one after the other, so
+// that whatever else slows the machine down slows all of them down.
 func (b *bench) guarded(ctx context.Context, tenants int) (result *guarding, err error) {
-	err = b.in(ctx, size{tenants, 1}, "guard-rails", func(ctx context.Context, w *world) error {
-		g, err := b.inhabited(ctx, w)
-		if err != nil {
-			return err
-		}
-		result, err = g.measure(ctx, b)
+	err = b.guardedWorlds(ctx, size{tenants, 1}, nil, func(ctx context.Context, worlds []*guardedWorld) error {
+		result, err = b.compare(ctx, worlds)
 		return err
 	})
 	return result, err
 }
 
-// measure makes the requests: one after another, each with an answer before the next, in turns with the guard-rails
-// and without.
-func (g *guardedWorld) measure(ctx context.Context, b *bench) (*guarding, error) {
-	result := &guarding{Size: g.size, Rules: len(g.rails), Defaults: len(g.mutators)}
-	levels := 2
-	if len(g.mutators) > 0 {
-		levels = 3
+// guardedWorlds starts a cluster for each level that there are guard-rails for.
+func (b *bench) guardedWorlds(ctx context.Context, s size, worlds []*guardedWorld, measure func(context.Context, []*guardedWorld) error) error {
+	next := level(len(worlds))
+	if next > withDefaults {
+		return measure(ctx, worlds)
 	}
-	for _, k := range g.kinds {
-		r := &guarded{Name: k.name, Judged: k.twin != nil, Sides: make([]*latency, levels)}
-		for i := range r.Sides {
-			r.Sides[i] = &latency{}
+	return b.in(ctx, s, "guard-rails: "+next.String(), func(ctx context.Context, w *world) error {
+		g, err := w.guarded(ctx, next)
+		if err != nil {
+			return err
+		}
+		if next == withDefaults && len(g.mutators) == 0 {
+			return measure(ctx, worlds)
+		}
+		return b.guardedWorlds(ctx, s, append(worlds, g), measure)
+	})
+}
+
+// compare makes the requests.
+func (b *bench) compare(ctx context.Context, worlds []*guardedWorld) (*guarding, error) {
+	last := worlds[len(worlds)-1]
+	result := &guarding{Size: last.size, Rules: len(last.rails)}
+	if last.level == withDefaults {
+		result.Defaults = len(last.mutators)
+	}
+	for i, k := range last.kinds {
+		r := &guarded{Name: k.name, Judged: k.twin != nil}
+		for range worlds {
+			r.Sides = append(r.Sides, &latency{})
 		}
 		var err error
-		if r.Rules, r.Defaults, err = g.about(k.reach); err != nil {
+		if r.Rules, r.Defaults, err = last.about(k.reach); err != nil {
 			return nil, err
 		}
 		result.Requests = append(result.Requests, r)
-	}
-	blocks := max(b.guardSamples/guardBlock, 2)
-	each := (b.guardSamples + blocks - 1) / blocks
-	b.say("%s: %d requests of each kind with %d rules, with %d defaults too, and without", g.size, blocks*each, result.Rules, result.Defaults)
-	for _, k := range g.kinds {
-		if _, err := g.block(ctx, k, min(warmUp, b.guardSamples)); err != nil {
-			return nil, fmt.Errorf("warming up, %s: %w", k.name, err)
+		// What an API server does only once is in no time.
+		if _, err := paired(ctx, worlds, i, min(guardBatch, b.guardSamples)); err != nil {
+			return nil, fmt.Errorf("%s: %w", k.name, err)
 		}
 	}
-	for turn, now := range turns(levels, blocks) {
-		if err := g.put(ctx, now); err != nil {
-			return nil, err
-		}
+	b.say("%s: %d requests of each kind: with %d rules, with %d defaults too, and without", result.Size, b.guardSamples, result.Rules, result.Defaults)
+	for left := b.guardSamples; left > 0; left -= guardBatch {
 		for i, r := range result.Requests {
-			made, err := g.block(ctx, g.kinds[i], each)
+			made, err := paired(ctx, worlds, i, min(guardBatch, left))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r.Name, err)
 			}
-			r.Sides[now].add(made)
-			if now == without {
-				r.halves[turn/levels%2].add(made)
+			for n := range worlds {
+				r.Sides[n].add(made[n])
 			}
 		}
 	}
 	for _, r := range result.Requests {
-		r.sum()
+		for _, side := range r.Sides {
+			side.sum()
+		}
 	}
 	return result, nil
+}
+
+// paired makes so many requests of a kind in each cluster, and a few more that don't count: one after another, each with
+// an answer before the next. It begins with another cluster each time.
+func paired(ctx context.Context, worlds []*guardedWorld, kind, requests int) ([]batch, error) {
+	made := make([]batch, len(worlds))
+	first := make([]int, len(worlds))
+	for n, w := range worlds {
+		spent, err := w.prepare(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		made[n].policies, first[n] = -spent, w.serial
+	}
+	if err := pause(ctx, nil, settled); err != nil {
+		return nil, err
+	}
+	for i := range requests + unsettled {
+		for n := range worlds {
+			at := (i + n) % len(worlds)
+			took, err := worlds[at].request(ctx, kind)
+			if err != nil {
+				return nil, err
+			}
+			if made[at].requests++; i >= unsettled {
+				made[at].times = append(made[at].times, took)
+			}
+		}
+	}
+	for n, w := range worlds {
+		spent, err := w.finish(ctx, kind, first[n])
+		if err != nil {
+			return nil, err
+		}
+		made[n].policies += spent
+	}
+	return made, nil
 }

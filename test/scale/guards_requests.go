@@ -126,43 +126,41 @@ func (g *guardedWorld) labels() labels.Set {
 	return nil
 }
 
-// block makes so many requests of a kind, and a few more that don't count. It is an error if rules aren't in force
-// before and after as they should be.
-func (g *guardedWorld) block(ctx context.Context, k kind, requests int) (block, error) {
-	made := block{requests: requests + unsettled}
-	if err := g.sure(ctx, k); err != nil {
-		return block{}, err
+// prepare checks that guard-rails are in force as they should be, and says what the API server has spent on them so far.
+func (g *guardedWorld) prepare(ctx context.Context, kind int) (time.Duration, error) {
+	if err := g.sure(ctx, g.kinds[kind]); err != nil {
+		return 0, err
 	}
-	before, err := g.spent(ctx)
+	return g.spent(ctx)
+}
+
+// request makes one request, and says how long it took to be answered.
+func (g *guardedWorld) request(ctx context.Context, kind int) (time.Duration, error) {
+	namespace, name := g.place(g.serial)
+	g.serial++
+	start := time.Now()
+	err := g.kinds[kind].make(ctx, namespace, name)
+	took := time.Since(start)
 	if err != nil {
-		return block{}, err
+		return 0, fmt.Errorf("in namespace %s, guard-rails: %s: %w", namespace, g.level, err)
 	}
-	first := g.serial
-	for n := range made.requests {
-		namespace, name := g.place(g.serial)
-		g.serial++
-		start := time.Now()
-		err := k.make(ctx, namespace, name)
-		took := time.Since(start)
-		if err != nil {
-			return block{}, fmt.Errorf("in namespace %s: %w", namespace, err)
-		}
-		if n >= unsettled {
-			made.times = append(made.times, took)
-		}
-	}
-	after, err := g.spent(ctx)
+	return took, nil
+}
+
+// finish says what the API server has spent by now, and takes away what was made since a serial number.
+func (g *guardedWorld) finish(ctx context.Context, kind, since int) (time.Duration, error) {
+	spent, err := g.spent(ctx)
 	if err != nil {
-		return block{}, err
+		return 0, err
 	}
-	made.policies = after - before
-	for serial := first; k.undo != nil && serial < g.serial; serial++ {
+	undo := g.kinds[kind].undo
+	for serial := since; undo != nil && serial < g.serial; serial++ {
 		namespace, name := g.place(serial)
-		if err := k.undo(ctx, namespace, name); err != nil {
-			return block{}, fmt.Errorf("cleaning up namespace %s: %w", namespace, err)
+		if err := undo(ctx, namespace, name); err != nil {
+			return 0, fmt.Errorf("cleaning up namespace %s: %w", namespace, err)
 		}
 	}
-	return made, g.sure(ctx, k)
+	return spent, g.sure(ctx, g.kinds[kind])
 }
 
 // sure checks by the twin of a request whether a rule judges such requests now, as it must, or doesn't.
@@ -177,7 +175,7 @@ func (g *guardedWorld) sure(ctx context.Context, k kind) error {
 		return fmt.Errorf("finding out whether such requests are judged: %w", err)
 	}
 	if refused != (g.level >= withRules) {
-		return fmt.Errorf("such requests are judged: %t, although the level is %d", refused, g.level)
+		return fmt.Errorf("such requests are judged: %t, although the guard-rails are: %s", refused, g.level)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,9 +34,8 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/guard"
 )
 
-// lastRail and lastMutator are put in force after the others, and taken out after them. The API server looks at all
-// bindings at once, and hears of them in the order in which they were written: once a request shows that the last one is
-// in force, or isn't, the same is true of all.
+// lastRail and lastMutator are put in force after the others. The API server looks at all bindings at once, and hears of
+// them in the order in which they were written: once a request shows that the last one is in force, all are.
 const (
 	lastRail    = "bulkhead-managed-objects"
 	lastMutator = "bulkhead-images-pull"
@@ -44,7 +44,7 @@ const (
 // inForce bounds the wait until the API server has seen the bindings. It looks once a second.
 const inForce = time.Minute
 
-// guardedWorld is a world with tenants, where guard-rails can be put in force and taken out.
+// guardedWorld is a world with tenants, with guard-rails up to a level or without any.
 type guardedWorld struct {
 	*world
 
@@ -61,44 +61,26 @@ type guardedWorld struct {
 	serial int
 }
 
-// install writes everything that there is.
-func (g *guardedWorld) install(ctx context.Context) (err error) {
+// load reads the guard-rails that there are. Without mutators: the API server doesn't serve them.
+func (g *guardedWorld) load() (err error) {
 	if g.rails, err = guard.Shipped(); err != nil {
-		return err
-	}
-	if g.mutators, err = guard.ShippedMutators(); err != nil {
 		return err
 	}
 	if g.rails, err = toEnd(g.rails, lastRail); err != nil {
 		return err
 	}
-	if g.mutators, err = toEnd(g.mutators, lastMutator); err != nil {
+	_, err = g.Admin.RESTMapper().RESTMapping(admissionregistrationv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicy").GroupKind(), admissionregistrationv1.SchemeGroupVersion.Version)
+	if meta.IsNoMatchError(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("finding out whether defaults are served: %w", err)
+	}
+	if g.mutators, err = guard.ShippedMutators(); err != nil {
 		return err
 	}
-	for _, rail := range g.rails {
-		if err := g.make(ctx, rail.Policy.DeepCopy()); err != nil {
-			return err
-		}
-	}
-	for _, mutator := range g.mutators {
-		err := g.make(ctx, mutator.Policy.DeepCopy())
-		if meta.IsNoMatchError(err) {
-			g.mutators = nil
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return g.write(ctx, g.highest())
-}
-
-// highest is all that there is.
-func (g *guardedWorld) highest() level {
-	if len(g.mutators) > 0 {
-		return withDefaults
-	}
-	return withRules
+	g.mutators, err = toEnd(g.mutators, lastMutator)
+	return err
 }
 
 // toEnd moves the one of a name to the end.
@@ -111,60 +93,50 @@ func toEnd[T interface{ Name() string }](all []T, name string) ([]T, error) {
 	return append(slices.Delete(slices.Clone(all), at, at+1), last), nil
 }
 
-func (g *guardedWorld) make(ctx context.Context, object client.Object) error {
-	if err := g.Admin.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("creating %T %s: %w", object, object.GetName(), err)
-	}
-	return nil
-}
-
-// put puts guard-rails in force, or takes them out, and waits until the API server does as it was told.
+// put writes the guard-rails up to a level, deletes the bindings of the others, and waits until the API server does as it
+// was told.
 func (g *guardedWorld) put(ctx context.Context, to level) error {
-	if g.level == to {
-		return nil
-	}
-	if err := g.write(ctx, to); err != nil {
-		return err
-	}
-	g.level = to
-	err := wait.PollUntilContextTimeout(ctx, look, inForce, true, func(ctx context.Context) (bool, error) {
-		refused, err := g.refuses(ctx)
-		if err != nil || refused != (to >= withRules) {
-			return false, err
-		}
-		if len(g.mutators) == 0 {
-			return true, nil
-		}
-		defaults, err := g.defaults(ctx)
-		return defaults == (to >= withDefaults), err
-	})
-	if err != nil {
-		return fmt.Errorf("waiting until guard-rails are in force, or aren't: %w", err)
-	}
-	return pause(ctx, nil, settled)
-}
-
-// write writes the bindings, or deletes them.
-func (g *guardedWorld) write(ctx context.Context, to level) error {
 	for _, rail := range g.rails {
-		if err := g.bind(ctx, rail.Binding.DeepCopy(), to >= withRules); err != nil {
+		if err := g.bind(ctx, rail.Policy.DeepCopy(), rail.Binding.DeepCopy(), to >= withRules); err != nil {
 			return err
 		}
 	}
 	for _, mutator := range g.mutators {
-		if err := g.bind(ctx, mutator.Binding.DeepCopy(), to >= withDefaults); err != nil {
+		if err := g.bind(ctx, mutator.Policy.DeepCopy(), mutator.Binding.DeepCopy(), to >= withDefaults); err != nil {
 			return err
+		}
+	}
+	g.level = to
+	return nil
+}
+
+func (g *guardedWorld) bind(ctx context.Context, policy, binding client.Object, force bool) error {
+	if !force {
+		if err := client.IgnoreNotFound(g.Admin.Delete(ctx, binding)); err != nil {
+			return fmt.Errorf("deleting binding %s: %w", binding.GetName(), err)
+		}
+		return nil
+	}
+	for _, object := range []client.Object{policy, binding} {
+		if err := g.Admin.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("creating %T %s: %w", object, object.GetName(), err)
 		}
 	}
 	return nil
 }
 
-func (g *guardedWorld) bind(ctx context.Context, binding client.Object, force bool) error {
-	if force {
-		return g.make(ctx, binding)
-	}
-	if err := client.IgnoreNotFound(g.Admin.Delete(ctx, binding)); err != nil {
-		return fmt.Errorf("deleting binding %s: %w", binding.GetName(), err)
+// await waits until the guard-rails of the level are in force, and no others.
+func (g *guardedWorld) await(ctx context.Context) error {
+	err := wait.PollUntilContextTimeout(ctx, look, inForce, true, func(ctx context.Context) (bool, error) {
+		refused, err := g.refuses(ctx)
+		if err != nil || refused != (g.level >= withRules) {
+			return false, err
+		}
+		defaults, err := g.defaults(ctx)
+		return defaults == (g.level >= withDefaults), err
+	})
+	if err != nil {
+		return fmt.Errorf("waiting until guard-rails are in force, or aren't: %w", err)
 	}
 	return nil
 }

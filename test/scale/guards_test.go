@@ -60,39 +60,15 @@ func TestReadSpent(t *testing.T) {
 	}
 }
 
-// TestTurns checks that all sides have as many blocks, and as early ones.
-func TestTurns(t *testing.T) {
+func TestLatency(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff([]level{without, withRules, withDefaults, withDefaults, withRules, without}, turns(3, 2)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	for _, levels := range []int{2, 3} {
-		count, sum := map[level]int{}, map[level]int{}
-		for at, now := range turns(levels, 40) {
-			count[now]++
-			sum[now] += at
-		}
-		for now := range level(levels) {
-			if count[now] != 40 || sum[now] != sum[without] {
-				t.Errorf("level %d of %d: %d blocks, at %d in sum; without: at %d", now, levels, count[now], sum[now], sum[without])
-			}
-		}
-	}
-}
-
-func TestGuardedSum(t *testing.T) {
-	t.Parallel()
-	r := guarded{Sides: []*latency{{}, {}}}
-	r.Sides[withRules].add(block{times: []time.Duration{2, 1, 3}, requests: 4, policies: 8})
-	r.Sides[withRules].add(block{times: []time.Duration{9}, requests: 1, policies: 7})
-	for _, half := range []int{0, 1, 0} {
-		made := block{times: []time.Duration{time.Duration(2 + half)}, requests: 1}
-		r.Sides[without].add(made)
-		r.halves[half].add(made)
-	}
-	r.sum()
-	want := guarded{NoiseP50: 1.5, NoiseP99: 1.5, Sides: []*latency{{Samples: 3, P50: 2, P99: 3}, {Samples: 4, P50: 2, P99: 9, Policies: 3}}}
-	if diff := cmp.Diff(want, r, cmpopts.IgnoreUnexported(guarded{}, latency{})); diff != "" {
+	var none, got latency
+	none.sum()
+	got.add(batch{times: []time.Duration{2, 1, 3}, requests: 4, policies: 8})
+	got.add(batch{times: []time.Duration{9}, requests: 1, policies: 7})
+	got.sum()
+	want := []latency{{}, {Samples: 4, P50: 2, P99: 9, Policies: 3}}
+	if diff := cmp.Diff(want, []latency{none, got}, cmpopts.IgnoreUnexported(latency{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -14,15 +14,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -43,9 +45,9 @@ const (
 // amount is a quantity that is known to be one.
 var amount = resource.MustParse
 
-// inhabited fills a world with tenants by the operator, and stops it, and the controllers: what they do about the pods
-// would be noise.
-func (b *bench) inhabited(ctx context.Context, w *world) (*guardedWorld, error) {
+// guarded fills a world with tenants, as the operator does but by the bare client, and puts guard-rails in force. Then it
+// stops the controllers: what they do about the pods would be noise.
+func (w *world) guarded(ctx context.Context, to level) (*guardedWorld, error) {
 	w.tenants = measuredTenants(w.size)
 	var err error
 	if w.intents, err = intents(w.tenants, w.Facts); err != nil {
@@ -55,26 +57,29 @@ func (b *bench) inhabited(ctx context.Context, w *world) (*guardedWorld, error) 
 	for _, tenant := range w.tenants {
 		g.tenantOf[tenant.Spec.Namespaces[0].Name] = tenant.Name
 	}
+	if err := g.load(); err != nil {
+		return nil, err
+	}
 	if err := g.people(ctx); err != nil {
 		return nil, err
 	}
-	if err := g.install(ctx); err != nil {
+	if err := g.put(ctx, without); err != nil {
 		return nil, err
 	}
-	o, err := w.operator(ctx, &recorder{})
-	if err != nil {
+	if _, err := w.raw(ctx, rawCreate); err != nil {
 		return nil, err
 	}
-	if _, _, err = w.first.provisioned(ctx); err == nil {
-		_, ready, provisioned := w.provisioned(ctx)
-		b.say("%s: all Tenants Ready after %s", w.size, ready)
-		err = provisioned
+	if err := g.controlled(ctx); err != nil {
+		return nil, err
 	}
-	if err := errors.Join(err, o.Stop(), g.accounts(ctx), w.StopControllerManager()); err != nil {
+	if err := w.StopControllerManager(); err != nil {
 		return nil, err
 	}
 	g.kinds = g.kindsOf()
-	return g, g.put(ctx, g.highest())
+	if err := g.put(ctx, to); err != nil {
+		return nil, err
+	}
+	return g, g.await(ctx)
 }
 
 // people are those who make requests.
@@ -110,23 +115,29 @@ func (g *guardedWorld) people(ctx context.Context) error {
 	return nil
 }
 
-// accounts waits until every namespace has the ServiceAccount without which it can have no pod.
-func (g *guardedWorld) accounts(ctx context.Context) error {
-	return wait.PollUntilContextTimeout(ctx, look, inForce, true, func(ctx context.Context) (bool, error) {
-		list, err := g.root.CoreV1().ServiceAccounts("").List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=default"})
+// controlled waits until the controllers have done their part: every namespace has the ServiceAccount without which it can
+// have no pod, and its quota is in force.
+func (g *guardedWorld) controlled(ctx context.Context) error {
+	return wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
+		accounts, err := g.root.CoreV1().ServiceAccounts("").List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=default"})
 		if err != nil {
 			return false, fmt.Errorf("listing ServiceAccounts: %w", err)
 		}
-		have := map[string]bool{}
-		for i := range list.Items {
-			have[list.Items[i].Namespace] = true
+		quotas, err := g.root.CoreV1().ResourceQuotas("").List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, fmt.Errorf("listing ResourceQuotas: %w", err)
 		}
-		for namespace := range g.tenantOf {
-			if !have[namespace] {
-				return false, nil
+		accounted, counted := sets.New[string](), sets.New[string]()
+		for i := range accounts.Items {
+			accounted.Insert(accounts.Items[i].Namespace)
+		}
+		for i := range quotas.Items {
+			if quota := &quotas.Items[i]; equality.Semantic.DeepEqual(quota.Spec.Hard, quota.Status.Hard) {
+				counted.Insert(quota.Namespace)
 			}
 		}
-		return true, nil
+		namespaces := sets.KeySet(g.tenantOf)
+		return accounted.IsSuperset(namespaces) && counted.IsSuperset(namespaces), nil
 	})
 }
 

@@ -142,7 +142,6 @@ func (t *table) guards(all []*guarding) {
 		for k, r := range g.Requests {
 			base := r.Sides[without]
 			t.row(fmt.Sprintf("  %s, without, p50, p99", r.Name), hundredths(base.P50)+", "+hundredths(base.P99), "", "", "")
-			t.row("    noise: without ÷ without, p50, p99", fmt.Sprintf("%.2f, %.2f", r.NoiseP50, r.NoiseP99), "", "", "")
 			for l, side := range r.Sides[withRules:] {
 				t.guarded(r, withRules+level(l), side, all[0].Requests[k].Sides[withRules+level(l)])
 			}
