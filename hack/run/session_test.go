@@ -174,7 +174,7 @@ func TestRunOnItsOwnControlPlane(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"installing", "starting the operator", "5 of 5 tenants are ready", "storefront", "stopping"} {
+	for _, want := range []string{"installing", "starting the operator", "6 of 6 tenants are ready", "storefront", "stopping"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output does not say %q", want)
 		}

@@ -60,6 +60,9 @@ func (w *world) guarded(ctx context.Context, to level) (*guardedWorld, error) {
 	if err := g.load(); err != nil {
 		return nil, err
 	}
+	if to == withDefaults && len(g.mutators) == 0 {
+		return g, nil
+	}
 	if err := g.people(ctx); err != nil {
 		return nil, err
 	}
