@@ -40,9 +40,6 @@ const (
 	Unreachable Result = "Unreachable"
 )
 
-// Results are all results.
-func Results() []Result { return []Result{Refused, Passed, NotServed, Inconclusive, Unreachable} }
-
 // An Answer is what an API server said to a probe.
 type Answer struct {
 	Result Result
