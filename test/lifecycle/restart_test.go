@@ -22,6 +22,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -80,7 +81,7 @@ func crowdedTenant(i int) *v1alpha1.Tenant {
 	return tenant
 }
 
-// waitingTenants are the tenants that aren't Ready and in sync.
+// waitingTenants are the tenants that aren't Ready, in sync and guarded.
 func waitingTenants(ctx context.Context, where *env.Env) ([]string, error) {
 	list := &v1alpha1.TenantList{}
 	if err := where.Admin.List(ctx, list); err != nil {
@@ -88,7 +89,9 @@ func waitingTenants(ctx context.Context, where *env.Env) ([]string, error) {
 	}
 	var waiting []string
 	for i := range list.Items {
-		if ready, err := beReady().Match(&list.Items[i]); err != nil || !ready {
+		// What is found out about the guard-rails must have been said, too.
+		guarded := meta.IsStatusConditionTrue(list.Items[i].Status.Conditions, v1alpha1.ConditionGuarded)
+		if ready, err := beReady().Match(&list.Items[i]); err != nil || !ready || !guarded {
 			waiting = append(waiting, list.Items[i].Name)
 		}
 	}
