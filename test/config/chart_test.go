@@ -16,6 +16,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"text/template"
@@ -28,14 +29,7 @@ import (
 type served []string
 
 // Has is what templates call.
-func (s served) Has(api string) bool {
-	for _, known := range s {
-		if known == api {
-			return true
-		}
-	}
-	return false
-}
+func (s served) Has(api string) bool { return slices.Contains(s, api) }
 
 // TestChart renders the Helm chart of the guard-rails as Helm would, and compares it with what kustomize installs.
 func TestChart(t *testing.T) {
