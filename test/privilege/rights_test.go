@@ -24,6 +24,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/guard"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
 
@@ -167,11 +168,10 @@ func elsewhere(granted []env.Right) []env.Right {
 	return granted
 }
 
-// probing reports whether a request was a probe of a guard-rail, and was refused by it, or by what stands behind it.
+// probing reports whether a request was a probe of a guard-rail, which is to be refused. By what it was refused is for the
+// prober to judge: a rail that can't be proven turns Guarded, and that is tested elsewhere.
 func probing(r env.Request) bool {
 	at := r.ObjectRef
 	there := v1alpha1.IsGuardProbeNamespace(at.Namespace) || at.Resource == "namespaces" && v1alpha1.IsGuardProbeNamespace(at.Name)
-	says := r.ResponseStatus.Message
-	return there && strings.Contains(r.RequestURI, "dryRun=All") && r.Refused() &&
-		(strings.Contains(says, "ValidatingAdmissionPolicy 'bulkhead-") || strings.Contains(says, "exceeded quota: "+v1alpha1.GuardProbeNamespace))
+	return there && r.Refused() && strings.HasSuffix(r.UserAgent, guard.UserAgent)
 }
