@@ -38,6 +38,7 @@ const (
 	ConditionLimitsReady      = "LimitsReady"
 	ConditionPodSecurityReady = "PodSecurityReady"
 	ConditionIngressReady     = "IngressReady"
+	ConditionEgressReady      = "EgressReady"
 	ConditionImagesReady      = "ImagesReady"
 	ConditionStorageReady     = "StorageReady"
 	ConditionPlacementReady   = "PlacementReady"
@@ -94,6 +95,14 @@ const (
 	ReasonNotInstalled = "NotInstalled"
 	// ReasonNotEffective says that a guard-rail is installed and let pass what it must refuse.
 	ReasonNotEffective = "NotEffective"
+	// ReasonMissingAPI says that the cluster doesn't serve an API that the spec needs.
+	ReasonMissingAPI = "MissingAPI"
+	// ReasonNotProgrammed says that what was applied isn't in force, as the network plugin or the gateway reports.
+	ReasonNotProgrammed = "NotProgrammed"
+	// ReasonHostnameConflict says that an older tenant has a hostname that the spec claims.
+	ReasonHostnameConflict = "HostnameConflict"
+	// ReasonAddressConflict says that an older tenant has a source address that the spec claims.
+	ReasonAddressConflict = "AddressConflict"
 	// ReasonNotEvaluated says that this version of the operator doesn't judge the condition.
 	ReasonNotEvaluated = "NotEvaluated"
 )

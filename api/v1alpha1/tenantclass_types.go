@@ -42,6 +42,10 @@ type PolicyBlocks struct {
 	// +optional
 	Ingress *IngressPolicy `json:"ingress,omitempty"`
 
+	// egress sets the tenant's ways out. Unset is none, beside DNS and what network.allow opens.
+	// +optional
+	Egress *EgressPolicy `json:"egress,omitempty"`
+
 	// images limits which container images pods may run. Unset doesn't.
 	// +optional
 	Images *Images `json:"images,omitempty"`

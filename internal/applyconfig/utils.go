@@ -44,10 +44,22 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DriftSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DriftStatus"):
 		return &apiv1alpha1.DriftStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EgressDestination"):
+		return &apiv1alpha1.EgressDestinationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EgressGateway"):
+		return &apiv1alpha1.EgressGatewayApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EgressPolicy"):
+		return &apiv1alpha1.EgressPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FieldDrift"):
 		return &apiv1alpha1.FieldDriftApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GatewayListener"):
+		return &apiv1alpha1.GatewayListenerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Images"):
 		return &apiv1alpha1.ImagesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IngressController"):
+		return &apiv1alpha1.IngressControllerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IngressGateway"):
+		return &apiv1alpha1.IngressGatewayApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressPolicy"):
 		return &apiv1alpha1.IngressPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IsolationFinding"):

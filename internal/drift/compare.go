@@ -33,10 +33,13 @@ import (
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
 
-// A Comparer compares intent with live objects of the kinds that Kubernetes ships. It is safe for concurrent use.
+// A Comparer compares intent with live objects of the kinds that Kubernetes ships, and with those of optional APIs. It is
+// safe for concurrent use.
 type Comparer struct {
 	scheme    *runtime.Scheme
 	converter managedfields.TypeConverter
+	// custom reads the kinds that the scheme doesn't know.
+	custom managedfields.TypeConverter
 }
 
 // NewComparer returns a Comparer for the kinds in the scheme that Kubernetes ships. Their schema is parsed here, once
@@ -45,7 +48,11 @@ func NewComparer(scheme *runtime.Scheme) (*Comparer, error) {
 	if scheme == nil {
 		return nil, errors.New("a comparer needs a scheme")
 	}
-	return &Comparer{scheme: scheme, converter: applyconfigurations.NewTypeConverter(scheme)}, nil
+	custom, err := newCustomConverter()
+	if err != nil {
+		return nil, err
+	}
+	return &Comparer{scheme: scheme, converter: applyconfigurations.NewTypeConverter(scheme), custom: custom}, nil
 }
 
 // Compare returns in what fields the live object differs from the intent for it. Neither is changed, and nothing of
@@ -62,8 +69,11 @@ func NewComparer(scheme *runtime.Scheme) (*Comparer, error) {
 //
 // Order, spelling of quantities, and unset against empty are no difference where they mean nothing.
 //
-// An error means that no comparison could be made, which says nothing about drift: the kind isn't in the scheme or
-// isn't one of Kubernetes, the two aren't of one kind and name, or the intent has a field that the kind doesn't have.
+// Of a kind that the scheme doesn't know there is no more schema than listKeys has: other lists are compared as a whole,
+// and empty isn't unset.
+//
+// An error means that no comparison could be made, which says nothing about drift: the two aren't of one kind and name, or
+// the intent has a field that the kind doesn't have.
 func (c *Comparer) Compare(intent *unstructured.Unstructured, live runtime.Object) (Difference, error) {
 	gvk := intent.GroupVersionKind()
 	if err := c.match(intent, gvk, live); err != nil {
@@ -82,8 +92,7 @@ func (c *Comparer) Compare(intent *unstructured.Unstructured, live runtime.Objec
 	for _, field := range []string{"labels", "annotations"} {
 		keepKeysOf(wantMeta, haveMeta, field, closedKeys[gvk.GroupKind()])
 	}
-	forms[gvk.GroupKind()].canonical(want)
-	forms[gvk.GroupKind()].canonical(have)
+	c.canonical(gvk, want, have)
 	if reflect.DeepEqual(want, have) {
 		// Nearly always; it spares the far dearer comparison by schema, which wouldn't find anything either.
 		return Difference{}, nil
@@ -91,14 +100,34 @@ func (c *Comparer) Compare(intent *unstructured.Unstructured, live runtime.Objec
 	return c.compare(want, have)
 }
 
+// canonical brings objects of a kind into canonical form, in place.
+func (c *Comparer) canonical(gvk schema.GroupVersionKind, objects ...map[string]any) {
+	if !c.scheme.Recognizes(gvk) {
+		return // nothing is known of what means the same there
+	}
+	for _, object := range objects {
+		forms[gvk.GroupKind()].canonical(object)
+	}
+}
+
+// typesOf reads objects of a kind by its schema.
+func (c *Comparer) typesOf(gvk schema.GroupVersionKind) managedfields.TypeConverter {
+	if c.scheme.Recognizes(gvk) {
+		return c.converter
+	}
+	return c.custom
+}
+
 // compare compares what was brought into canonical form.
 func (c *Comparer) compare(want, have map[string]any) (Difference, error) {
-	typedWant, err := c.converter.ObjectToTyped(&unstructured.Unstructured{Object: want})
+	intent := &unstructured.Unstructured{Object: want}
+	types := c.typesOf(intent.GroupVersionKind())
+	typedWant, err := types.ObjectToTyped(intent)
 	if err != nil {
 		return Difference{}, fmt.Errorf("reading the intent by its schema: %w", err)
 	}
 	// The API server, too, reads live objects so: old ones may have duplicates that it would refuse today.
-	typedHave, err := c.converter.ObjectToTyped(&unstructured.Unstructured{Object: have}, typed.AllowDuplicates)
+	typedHave, err := types.ObjectToTyped(&unstructured.Unstructured{Object: have}, typed.AllowDuplicates)
 	if err != nil {
 		return Difference{}, fmt.Errorf("reading the live object by its schema: %w", err)
 	}
@@ -140,6 +169,9 @@ func (c *Comparer) match(intent *unstructured.Unstructured, gvk schema.GroupVers
 // look alike before they are compared: quantities parsed, numbers of one type, empty what the API server keeps empty.
 // A strict reading refuses fields that the type doesn't have, which would be lost without a word.
 func (c *Comparer) throughType(in map[string]any, gvk schema.GroupVersionKind, strict bool) (map[string]any, error) {
+	if !c.scheme.Recognizes(gvk) {
+		return customContent(in)
+	}
 	object, err := c.scheme.New(gvk)
 	if err != nil {
 		return nil, err

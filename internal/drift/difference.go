@@ -223,7 +223,7 @@ func pointer(path fieldpath.Path, object map[string]any) string {
 // pathString writes a path for people: fields with dots, keys of maps and lists in brackets.
 func pathString(path fieldpath.Path, sc *smdschema.Schema, ref smdschema.TypeRef) string {
 	var out strings.Builder
-	for _, element := range path {
+	for i, element := range path {
 		atom, _ := sc.Resolve(ref)
 		switch {
 		case element.FieldName != nil:
@@ -237,7 +237,7 @@ func pathString(path fieldpath.Path, sc *smdschema.Schema, ref smdschema.TypeRef
 				}
 			}
 			switch {
-			case !isField:
+			case !isField && !deducedField(sc, path[:i], name):
 				fmt.Fprintf(&out, "[%s]", name)
 			case out.Len() == 0:
 				out.WriteString(name)

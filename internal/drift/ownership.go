@@ -82,7 +82,8 @@ var notOwned = fieldpath.NewSet(
 //
 // An error means that the intent doesn't fit the schema of its kind.
 func (c *Comparer) Unowned(intent *unstructured.Unstructured, live metav1.Object, manager string) ([]Change, error) {
-	typedIntent, err := c.converter.ObjectToTyped(intent)
+	gvk := intent.GroupVersionKind()
+	typedIntent, err := c.typesOf(gvk).ObjectToTyped(intent)
 	if err != nil {
 		return nil, fmt.Errorf("reading the intent by its schema: %w", err)
 	}
@@ -95,7 +96,11 @@ func (c *Comparer) Unowned(intent *unstructured.Unstructured, live metav1.Object
 	for i := range entries {
 		entry := &entries[i]
 		if entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
-			lost = lost.Difference(fieldsOf(entry))
+			owned := fieldsOf(entry)
+			lost = lost.Difference(owned)
+			if !c.scheme.Recognizes(gvk) {
+				lost = withoutCovered(lost, owned)
+			}
 		}
 	}
 	if lost.Empty() {

@@ -41,7 +41,10 @@ func Severity(gvk schema.GroupVersionKind, d Difference) v1alpha1.Severity {
 // MissingSeverity says how much it opens that an object of this kind is gone.
 func MissingSeverity(gvk schema.GroupVersionKind) v1alpha1.Severity {
 	switch gvk.GroupKind() {
-	case schema.GroupKind{Group: "networking.k8s.io", Kind: "NetworkPolicy"}:
+	case schema.GroupKind{Group: "networking.k8s.io", Kind: "NetworkPolicy"},
+		schema.GroupKind{Group: "policy.networking.k8s.io", Kind: "ClusterNetworkPolicy"},
+		schema.GroupKind{Group: "policy.networking.k8s.io", Kind: "AdminNetworkPolicy"},
+		schema.GroupKind{Group: "k8s.ovn.org", Kind: "EgressFirewall"}:
 		return v1alpha1.SeverityCritical
 	case schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"},
 		schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}:
@@ -56,7 +59,8 @@ func changeSeverity(kind schema.GroupKind, path fieldpath.Path) v1alpha1.Severit
 	switch {
 	case name(path, 0) == "metadata":
 		return metadataSeverity(kind, path)
-	case kind.Group == "networking.k8s.io", kind.Group == "rbac.authorization.k8s.io":
+	case kind.Group == "networking.k8s.io", kind.Group == "rbac.authorization.k8s.io",
+		kind.Group == "policy.networking.k8s.io", kind.Kind == "CiliumNetworkPolicy", kind.Kind == "EgressFirewall":
 		return v1alpha1.SeverityCritical
 	default:
 		return v1alpha1.SeverityHigh

@@ -55,6 +55,16 @@ var shown = map[schema.GroupKind]showable{
 	{Group: "rbac.authorization.k8s.io", Kind: "Role"}:               {fields: []string{"rules"}},
 	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}:        {fields: []string{"rules"}},
 
+	// Addresses, names and selectors; of certificates only the names of their Secrets.
+	{Group: "gateway.networking.k8s.io", Kind: "Gateway"}:             {fields: []string{"spec"}},
+	{Group: "policy.networking.k8s.io", Kind: "ClusterNetworkPolicy"}: {fields: []string{"spec"}},
+	{Group: "policy.networking.k8s.io", Kind: "AdminNetworkPolicy"}:   {fields: []string{"spec"}},
+	{Group: "cilium.io", Kind: "CiliumNetworkPolicy"}:                 {fields: []string{"spec"}},
+	{Group: "cilium.io", Kind: "CiliumEgressGatewayPolicy"}:           {fields: []string{"spec"}},
+	{Group: "k8s.ovn.org", Kind: "EgressIP"}:                          {fields: []string{"spec"}},
+	{Group: "k8s.ovn.org", Kind: "EgressFirewall"}:                    {fields: []string{"spec"}},
+	{Group: "crd.antrea.io", Kind: "Egress"}:                          {fields: []string{"spec"}},
+
 	{Kind: "ResourceQuota"}: {fields: []string{"spec"}},
 	{Kind: "LimitRange"}:    {fields: []string{"spec"}},
 	{Kind: "Namespace"}:     {labels: append(v1alpha1.GuardKeys(), podSecurityPrefix), annotations: v1alpha1.GuardKeys()},

@@ -44,6 +44,7 @@ type Engine struct {
 	journal  *Journal
 	fights   *drift.Fights
 	features []feature.Feature
+	serves   func(schema.GroupVersionKind) bool
 	stamped  func() bool
 	self     string
 	now      func() time.Time
@@ -61,6 +62,9 @@ type Options struct {
 	Scheme *runtime.Scheme
 	// Features are the rooms.
 	Features []feature.Feature
+	// Serves reports whether the cluster serves an optional kind, and the Reader has it. It must not block; nil means that
+	// none is.
+	Serves func(schema.GroupVersionKind) bool
 	// Journal is told of deletions by the watches.
 	Journal *Journal
 	// Stamped reports whether the API server stamps what is changed with the name of who does (drift.Stamp), so that the
@@ -82,6 +86,10 @@ func New(o Options) (*Engine, error) {
 	if now == nil {
 		now = time.Now
 	}
+	serves := o.Serves
+	if serves == nil {
+		serves = func(schema.GroupVersionKind) bool { return false }
+	}
 	return &Engine{
 		reader:   o.Reader,
 		scheme:   o.Scheme,
@@ -90,6 +98,7 @@ func New(o Options) (*Engine, error) {
 		journal:  o.Journal,
 		fights:   drift.NewFights(drift.DefaultFights, now, rand.Float64),
 		features: o.Features,
+		serves:   serves,
 		stamped:  o.Stamped,
 		self:     o.Self,
 		now:      now,

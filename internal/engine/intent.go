@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -55,7 +56,7 @@ func newIntent(tenant, room string, object feature.Object) (*Intent, error) {
 		return nil, fmt.Errorf("encoding what room %s rendered: %w", room, err)
 	}
 	u := &unstructured.Unstructured{}
-	if err := json.Unmarshal(raw, &u.Object); err != nil {
+	if err := utiljson.Unmarshal(raw, &u.Object); err != nil { // whole numbers stay whole, as in every API object
 		return nil, fmt.Errorf("decoding what room %s rendered: %w", room, err)
 	}
 	labels := u.GetLabels()

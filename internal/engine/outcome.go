@@ -111,9 +111,20 @@ type roomState struct {
 	problems []problem
 	pending  []string
 	observed int
+	// reports are what the objects tell of themselves.
+	reports []string
 }
 
 type problem struct{ reason, message string }
+
+// find takes what a room found.
+func (s *roomState) find(finding feature.Finding) {
+	if finding.Reason == v1alpha1.ReasonPending {
+		s.pending = append(s.pending, finding.Message)
+		return
+	}
+	s.problems = append(s.problems, problem{finding.Reason, finding.Message})
+}
 
 func newOutcome(plan *Plan) *Outcome {
 	o := &Outcome{Tenant: plan.Tenant, Namespace: plan.Name, OpenBySpec: plan.OpenBySpec, GuardKeys: plan.guardKeys(),
@@ -124,11 +135,7 @@ func newOutcome(plan *Plan) *Outcome {
 			state.problems = append(state.problems, problem{v1alpha1.ReasonInvalidPolicy, room.Err.Error()})
 		}
 		for _, finding := range room.Findings {
-			if finding.Reason == v1alpha1.ReasonPending {
-				state.pending = append(state.pending, finding.Message)
-				continue
-			}
-			state.problems = append(state.problems, problem{finding.Reason, finding.Message})
+			state.find(finding)
 		}
 		o.rooms[room.Name] = state
 		if room.Observe != nil {
@@ -250,15 +257,19 @@ func sooner(a, b time.Duration) time.Duration {
 // observe asks the room whether an applied object has come to life.
 func (o *Outcome) observe(r result, state *roomState) {
 	observer, ok := o.observers[r.intent.Feature]
-	if !ok || !r.stands() {
+	if !ok || !r.stands() || !slices.Contains(observer.Observes(), r.intent.GVK) {
 		return
 	}
 	if r.live == nil || r.lagging || r.written {
 		state.pending = append(state.pending, r.intent.String()+" is written and not in force yet")
 		return
 	}
-	if finding := observer.Observe(r.live); finding != nil {
-		state.pending = append(state.pending, finding.Message)
+	seen := observer.Observe(r.live)
+	if seen.Report != "" {
+		state.reports = append(state.reports, seen.Report)
+	}
+	if seen.Problem != nil {
+		state.find(*seen.Problem)
 	}
 }
 
@@ -314,7 +325,8 @@ func (s *roomState) condition(conditionType, place string) Condition {
 	case s.observed > 0:
 		return Condition{conditionType, metav1.ConditionUnknown, v1alpha1.ReasonObserved, fmt.Sprintf("%s: %d to change, left as it is", place, s.observed)}
 	default:
-		return Condition{conditionType, metav1.ConditionTrue, v1alpha1.ReasonApplied, ""}
+		slices.Sort(s.reports)
+		return Condition{conditionType, metav1.ConditionTrue, v1alpha1.ReasonApplied, strings.Join(slices.Compact(s.reports), "; ")}
 	}
 }
 

@@ -36,11 +36,18 @@ import (
 // watching is a room that waits until its objects carry a uid.
 type watching struct{ room }
 
-func (watching) Observe(live runtime.Object) *feature.Finding {
-	if q, ok := live.(*corev1.ResourceQuota); ok && q.UID != "" {
-		return nil
+func (watching) Observes() []schema.GroupVersionKind { return []schema.GroupVersionKind{quotaGVK} }
+
+func (watching) Observe(live runtime.Object) feature.Observation {
+	switch q, ok := live.(*corev1.ResourceQuota); {
+	case !ok || q.UID == "":
+		return feature.Observation{Problem: &feature.Finding{Reason: v1alpha1.ReasonPending, Message: "not counted yet"}}
+	case q.UID == "off":
+		return feature.Observation{Problem: &feature.Finding{Reason: v1alpha1.ReasonNotProgrammed, Message: "refused"}, Report: "seen"}
+	case q.UID == "tells":
+		return feature.Observation{Report: "counts"}
 	}
-	return &feature.Finding{Reason: v1alpha1.ReasonPending, Message: "not counted yet"}
+	return feature.Observation{}
 }
 
 func mustPlan(t *testing.T, rooms ...feature.Feature) *Plan {
@@ -224,6 +231,8 @@ func TestObserve(t *testing.T) {
 	}{
 		"alive":                    {result{live: alive}, "True Applied: "},
 		"not alive":                {result{live: &corev1.ResourceQuota{}}, "False Pending: not counted yet"},
+		"not in force":             {result{live: &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{UID: "off"}}}, "False NotProgrammed: refused"},
+		"tells something":          {result{live: &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{UID: "tells"}}}, "True Applied: counts"},
 		"just written":             {result{live: alive, written: true}, "False Pending: " + written},
 		"just created":             {result{written: true}, "False Pending: " + written},
 		"behind our write":         {result{live: alive, lagging: true}, "False Pending: " + written},

@@ -164,7 +164,7 @@ func (p *Plan) intents(f feature.Feature, owns []schema.GroupVersionKind, object
 		if !slices.Contains(owns, intent.GVK) {
 			return nil, fmt.Errorf("feature %s rendered %s, which it does not own", f.Name(), intent)
 		}
-		if intent.Key.Namespace != p.Name {
+		if _, custom := object.(feature.Custom); intent.Key.Namespace != p.Name && (p.Name != "" || !custom) {
 			return nil, fmt.Errorf("feature %s rendered %s outside namespace %q", f.Name(), intent, p.Name)
 		}
 		intents = append(intents, intent)

@@ -20,6 +20,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -74,13 +75,12 @@ func (r *run) read(ctx context.Context) error {
 func (e *Engine) list(ctx context.Context, cluster bool, scope client.ListOption) (map[objectID]client.Object, error) {
 	found := map[objectID]client.Object{}
 	for _, gvk := range Owned(e.features, cluster) {
-		object, err := e.scheme.New(listKind(gvk))
-		if err != nil {
-			return found, fmt.Errorf("making a list of %s: %w", gvk.Kind, err)
+		if Optional(e.scheme, gvk) && !e.serves(gvk) {
+			continue // nothing of it can be there
 		}
-		list, ok := object.(client.ObjectList)
-		if !ok {
-			return found, fmt.Errorf("making a list of %s: %T is not a list", gvk.Kind, object)
+		list, err := e.newList(gvk)
+		if err != nil {
+			return found, err
 		}
 		if err := e.reader.List(ctx, list, scope, client.UnsafeDisableDeepCopy); err != nil {
 			return found, fmt.Errorf("listing %s: %w", gvk.Kind, err)
@@ -98,6 +98,29 @@ func (e *Engine) list(ctx context.Context, cluster bool, scope client.ListOption
 		}
 	}
 	return found, nil
+}
+
+// Optional reports whether a kind is of an API that a cluster may or may not serve.
+func Optional(scheme *runtime.Scheme, gvk schema.GroupVersionKind) bool {
+	return !scheme.Recognizes(gvk)
+}
+
+// newList makes an empty list of a kind.
+func (e *Engine) newList(gvk schema.GroupVersionKind) (client.ObjectList, error) {
+	if Optional(e.scheme, gvk) {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(listKind(gvk))
+		return list, nil
+	}
+	object, err := e.scheme.New(listKind(gvk))
+	if err != nil {
+		return nil, fmt.Errorf("making a list of %s: %w", gvk.Kind, err)
+	}
+	list, ok := object.(client.ObjectList)
+	if !ok {
+		return nil, fmt.Errorf("making a list of %s: %T is not a list", gvk.Kind, object)
+	}
+	return list, nil
 }
 
 // surplus lists, in a stable order, the live objects that we applied and that no intent asks for. Labels don't tell:

@@ -16,6 +16,7 @@ package feature
 
 import (
 	"net/netip"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -30,7 +31,9 @@ type Feature interface {
 	Name() string
 	// Condition is the type of the Tenant condition that speaks of this feature.
 	Condition() string
-	// Owns lists every namespaced kind that Render may return. It drives watches, pruning and the RBAC test.
+	// Owns lists every namespaced kind that Render may return. It drives watches, pruning and the RBAC test. A kind that
+	// the operator's scheme doesn't know is an optional API: it is watched only while the cluster serves it, and Render
+	// must return objects of it only if ClusterFacts.Serves says so.
 	Owns() []schema.GroupVersionKind
 	// Render returns what the namespace must have. An error means that the user's input can't be satisfied: it
 	// marks only this feature's condition, and its objects are neither applied nor pruned.
@@ -39,17 +42,27 @@ type Feature interface {
 
 // ClusterScoped is implemented by features that also render cluster-scoped objects, once for each tenant.
 type ClusterScoped interface {
-	// OwnsCluster lists every cluster-scoped kind that RenderTenant may return.
+	// OwnsCluster lists every kind that RenderTenant may return. For optional APIs see Feature.Owns.
 	OwnsCluster() []schema.GroupVersionKind
-	// RenderTenant returns the tenant's cluster-scoped objects.
+	// RenderTenant returns what the tenant has once: cluster-scoped objects, and namespaced ones of kinds that no feature
+	// renders for a namespace. They are found again by their names: those of access, ClusterName, NamespacedName.
 	RenderTenant(TenantFacts) (Result, error)
 }
 
 // Observer is implemented by features whose objects must not only be applied, but come to life.
 type Observer interface {
-	// Observe looks at the live state of an object that the feature rendered and says what it still waits for;
-	// nil if nothing.
-	Observe(live runtime.Object) *Finding
+	// Observes lists the kinds that tell whether they are in force.
+	Observes() []schema.GroupVersionKind
+	// Observe looks at the live state of an object of one of these kinds that the feature rendered.
+	Observe(live runtime.Object) Observation
+}
+
+// Observation is what a live object tells of itself.
+type Observation struct {
+	// Problem is why the object isn't in force; nil if it is, or if nobody can tell. It turns the condition.
+	Problem *Finding
+	// Report is what there is to tell of it, in words for the condition's message; empty if nothing.
+	Report string
 }
 
 // Explained is implemented by features that can say by which field of a Tenant their objects are changed for good.
@@ -81,8 +94,19 @@ type Facts struct {
 	Siblings []string
 	// Members are the members that have access to this namespace at this time, sorted by name.
 	Members []v1alpha1.Member
+	// Taken is what the policy claims and an older tenant has.
+	Taken Claims
 	// Cluster is what is the same for all tenants.
 	Cluster ClusterFacts
+}
+
+// Claims are things of which each can be only one tenant's, with the name of the tenant that has it.
+type Claims struct {
+	// Hostnames are the claimed hostnames, as the policy spells them: what an older tenant has is the same name, or a
+	// wildcard that covers it, or a name that the claimed wildcard covers.
+	Hostnames map[string]string
+	// Addresses are the claimed source addresses, as the policy spells them.
+	Addresses map[string]string
 }
 
 // TenantFacts is all that a room may know when it renders a tenant's cluster-scoped objects.
@@ -94,6 +118,18 @@ type TenantFacts struct {
 	Namespaces []string
 	// Members are the members that have access at this time, sorted by name.
 	Members []v1alpha1.Member
+	// Policy is the policy of namespaces that override nothing: class ← tenant.
+	Policy v1alpha1.PolicyBlocks
+	// Overrides are the effective policies (class ← tenant ← namespace) of the namespaces that override something, by
+	// name. A namespace that another tenant holds is not among them.
+	Overrides map[string]v1alpha1.PolicyBlocks
+	// Foreign are the namespaces that the policy names as places of the tenant's objects and that another tenant holds,
+	// with that tenant's name.
+	Foreign map[string]string
+	// Taken is what the policies claim and an older tenant has.
+	Taken Claims
+	// Cluster is what is the same for all tenants.
+	Cluster ClusterFacts
 }
 
 // MaxSiblings is of how many namespaces of a tenant each knows the others: what is written into each of them about the
@@ -106,7 +142,12 @@ type ClusterFacts struct {
 	DNS DNS
 	// APIServer are the API server's own addresses, sorted. Empty means that they aren't known.
 	APIServer []netip.AddrPort
+	// APIs are the optional kinds that the cluster serves now, in no particular order.
+	APIs []schema.GroupVersionKind
 }
+
+// Serves reports whether the cluster serves an optional kind now.
+func (c ClusterFacts) Serves(gvk schema.GroupVersionKind) bool { return slices.Contains(c.APIs, gvk) }
 
 // DNS is where the cluster's DNS runs.
 type DNS struct {

@@ -21,11 +21,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
 )
 
 // An Index finds objects of one kind by a value that isn't a label.
@@ -85,6 +88,18 @@ func namedTenant(object client.Object) []string {
 		return []string{tenant}
 	}
 	return nil
+}
+
+// Custom is the index of a kind of an optional API of which a tenant has objects once.
+func Custom(kind schema.GroupVersionKind) Index {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(kind)
+	return Index{object, engine.IndexTenant, func(object client.Object) []string {
+		if tenant := feature.TenantOf(object.GetNamespace(), object.GetName()); tenant != "" {
+			return []string{tenant}
+		}
+		return nil
+	}}
 }
 
 // tenantPrefix starts the name of every cluster-scoped object of a tenant: "bulkhead:tenant:<tenant>[:<member>]".

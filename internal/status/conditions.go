@@ -138,7 +138,11 @@ func sum(conditionType string, states []placed) engine.Condition {
 		}
 	}
 	if worst == metav1.ConditionTrue {
-		return engine.Condition{Type: conditionType, Status: worst, Reason: v1alpha1.ReasonApplied}
+		// What objects tell of themselves; most have nothing to tell.
+		states = slices.DeleteFunc(states, func(p placed) bool { return p.Message == "" })
+		if len(states) == 0 {
+			return engine.Condition{Type: conditionType, Status: worst, Reason: v1alpha1.ReasonApplied}
+		}
 	}
 	states = slices.DeleteFunc(states, func(p placed) bool { return p.Status != worst })
 	slices.SortStableFunc(states, func(a, b placed) int {

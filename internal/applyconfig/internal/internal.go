@@ -262,6 +262,66 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftType
   scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressDestination
+  map:
+    fields:
+    - name: cidrs
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.CIDR
+          elementRelationship: associative
+    - name: fqdns
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.FQDN
+          elementRelationship: associative
+    - name: name
+      type:
+        scalar: string
+    - name: ports
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Port
+          elementRelationship: atomic
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressGateway
+  map:
+    fields:
+    - name: addresses
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IPAddress
+          elementRelationship: associative
+    - name: nodes
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: provider
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressProvider
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressPolicy
+  map:
+    fields:
+    - name: destinations
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressDestination
+          elementRelationship: associative
+          keys:
+          - name
+    - name: gateway
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressGateway
+    - name: internet
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Access
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressProvider
+  scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.FQDN
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.FieldChange
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.FieldDrift
@@ -282,7 +342,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: redacted
       type:
         scalar: boolean
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.GatewayListener
+  map:
+    fields:
+    - name: hostname
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Hostname
+    - name: name
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+    - name: protocol
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ListenerProtocol
+    - name: tlsSecretName
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Hostname
+  scalar: string
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IPAddress
   scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Images
   map:
@@ -299,6 +379,41 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Registry
           elementRelationship: associative
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IngressController
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.NamespaceName
+    - name: pods
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: ports
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Port
+          elementRelationship: atomic
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IngressGateway
+  map:
+    fields:
+    - name: className
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
+    - name: listeners
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.GatewayListener
+          elementRelationship: associative
+          keys:
+          - name
+    - name: namespace
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.NamespaceName
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IngressPolicy
   map:
     fields:
@@ -308,6 +423,17 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ObjectName
           elementRelationship: atomic
+    - name: controllers
+      type:
+        list:
+          elementType:
+            namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IngressController
+          elementRelationship: associative
+          keys:
+          - name
+    - name: gateway
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.IngressGateway
     - name: gatewayClassNames
       type:
         list:
@@ -406,6 +532,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: io.k8s.api.core.v1.LimitType
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.ListenerProtocol
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Member
   map:
     fields:
@@ -448,6 +576,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: terminating
       type:
         scalar: numeric
+- name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.NamespaceName
+  scalar: string
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Network
   map:
     fields:
@@ -576,6 +706,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.bulkhead-dev.bulkhead.api.v1alpha1.PolicyBlocks
   map:
     fields:
+    - name: egress
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressPolicy
     - name: images
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Images
@@ -718,6 +851,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: drift
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.DriftSpec
+    - name: egress
+      type:
+        namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.EgressPolicy
     - name: images
       type:
         namedType: com.github.bulkhead-dev.bulkhead.api.v1alpha1.Images

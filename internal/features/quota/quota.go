@@ -64,22 +64,25 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	return feature.Result{Walls: []feature.Object{quota}, Labels: map[string]string{v1alpha1.GuardQuota: required}}, nil
 }
 
+// Observes implements feature.Observer.
+func (r Room) Observes() []schema.GroupVersionKind { return r.Owns() }
+
 // Observe implements feature.Observer: a ResourceQuota limits nothing until the quota controller has counted what
 // is there and copied the budget into the status, from which admission reads it:
 // https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go
-func (Room) Observe(live runtime.Object) *feature.Finding {
+func (Room) Observe(live runtime.Object) feature.Observation {
 	quota, ok := live.(*corev1.ResourceQuota)
 	if !ok {
-		return nil
+		return feature.Observation{}
 	}
 	for key, want := range quota.Spec.Hard {
 		if got, counted := quota.Status.Hard[key]; !counted || got.Cmp(want) != 0 {
-			return &feature.Finding{
+			return feature.Observation{Problem: &feature.Finding{
 				Reason: v1alpha1.ReasonPending,
 				Message: fmt.Sprintf("ResourceQuota %s/%s isn't in force yet: waiting for the quota controller",
 					quota.Namespace, quota.Name),
-			}
+			}}
 		}
 	}
-	return nil
+	return feature.Observation{}
 }

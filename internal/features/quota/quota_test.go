@@ -98,8 +98,8 @@ func TestObserve(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got string
-			if f := (quota.Room{}).Observe(tc.live); f != nil {
-				got = f.Reason
+			if f := (quota.Room{}).Observe(tc.live); f.Problem != nil {
+				got = f.Problem.Reason
 			}
 			if got != tc.want {
 				t.Errorf("reason = %q, want %q", got, tc.want)

@@ -34,6 +34,12 @@ type IngressPolicyApplyConfiguration struct {
 	Hostnames []apiv1alpha1.Hostname `json:"hostnames,omitempty"`
 	// serviceTypes are the types that Services may have. Unset allows ClusterIP only.
 	ServiceTypes []apiv1alpha1.ServiceType `json:"serviceTypes,omitempty"`
+	// controllers are the ingress controllers, or gateways, that may connect to the tenant's pods, at most 8. Nothing else
+	// from outside of the tenant may, beside the openings of network.allow. NetworkPolicy bulkhead-allow-ingress says so.
+	Controllers []IngressControllerApplyConfiguration `json:"controllers,omitempty"`
+	// gateway is a Gateway for this tenant alone. It is read from the Tenant and its TenantClass; in the policy of a single
+	// namespace it has no effect.
+	Gateway *IngressGatewayApplyConfiguration `json:"gateway,omitempty"`
 }
 
 // IngressPolicyApplyConfiguration constructs a declarative configuration of the IngressPolicy type for use with
@@ -79,5 +85,26 @@ func (b *IngressPolicyApplyConfiguration) WithServiceTypes(values ...apiv1alpha1
 	for i := range values {
 		b.ServiceTypes = append(b.ServiceTypes, values[i])
 	}
+	return b
+}
+
+// WithControllers adds the given value to the Controllers field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Controllers field.
+func (b *IngressPolicyApplyConfiguration) WithControllers(values ...*IngressControllerApplyConfiguration) *IngressPolicyApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithControllers")
+		}
+		b.Controllers = append(b.Controllers, *values[i])
+	}
+	return b
+}
+
+// WithGateway sets the Gateway field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Gateway field is set to the value of the last call.
+func (b *IngressPolicyApplyConfiguration) WithGateway(value *IngressGatewayApplyConfiguration) *IngressPolicyApplyConfiguration {
+	b.Gateway = value
 	return b
 }

@@ -30,6 +30,8 @@ type PolicyBlocksApplyConfiguration struct {
 	Limits []LimitItemApplyConfiguration `json:"limits,omitempty"`
 	// ingress sets the tenant's ways in. Unset is none: no hostname, and Services of the type ClusterIP only.
 	Ingress *IngressPolicyApplyConfiguration `json:"ingress,omitempty"`
+	// egress sets the tenant's ways out. Unset is none, beside DNS and what network.allow opens.
+	Egress *EgressPolicyApplyConfiguration `json:"egress,omitempty"`
 	// images limits which container images pods may run. Unset doesn't.
 	Images *ImagesApplyConfiguration `json:"images,omitempty"`
 	// storage limits which storage the tenant may use. Unset doesn't.
@@ -86,6 +88,14 @@ func (b *PolicyBlocksApplyConfiguration) WithLimits(values ...*LimitItemApplyCon
 // If called multiple times, the Ingress field is set to the value of the last call.
 func (b *PolicyBlocksApplyConfiguration) WithIngress(value *IngressPolicyApplyConfiguration) *PolicyBlocksApplyConfiguration {
 	b.Ingress = value
+	return b
+}
+
+// WithEgress sets the Egress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Egress field is set to the value of the last call.
+func (b *PolicyBlocksApplyConfiguration) WithEgress(value *EgressPolicyApplyConfiguration) *PolicyBlocksApplyConfiguration {
+	b.Egress = value
 	return b
 }
 

@@ -150,6 +150,14 @@ func (b *TenantSpecApplyConfiguration) WithIngress(value *IngressPolicyApplyConf
 	return b
 }
 
+// WithEgress sets the Egress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Egress field is set to the value of the last call.
+func (b *TenantSpecApplyConfiguration) WithEgress(value *EgressPolicyApplyConfiguration) *TenantSpecApplyConfiguration {
+	b.PolicyBlocksApplyConfiguration.Egress = value
+	return b
+}
+
 // WithImages sets the Images field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Images field is set to the value of the last call.
