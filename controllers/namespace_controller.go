@@ -15,14 +15,18 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -34,6 +38,7 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/index"
 	"github.com/bulkhead-dev/bulkhead/internal/membership"
 	"github.com/bulkhead-dev/bulkhead/internal/redact"
 	"github.com/bulkhead-dev/bulkhead/internal/status"
@@ -50,14 +55,18 @@ type NamespaceReconciler struct {
 	Features []feature.Feature
 	Judge    *exposure.Judge
 
-	wake  wake
-	again func(namespaces []string)
+	wake       wake
+	again      func(namespaces []string)
+	add        atomic.Pointer[func(string)]
+	controller controller.Controller
 }
 
 // SetupWithManager registers the controller and what it watches.
 func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	alarms := source.Func(func(_ context.Context, q queue) error {
 		r.wake = alarm(q)
+		add := func(namespace string) { q.Add(request(namespace)) }
+		r.add.Store(&add)
 		r.again = func(namespaces []string) {
 			for _, name := range namespaces {
 				q.AddAfter(request(name), judgeAgainAfter)
@@ -75,6 +84,9 @@ func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager, workers int) er
 		Watches(&rbacv1.ClusterRole{}, allNamespaces(r.Cache), builder.WithPredicates(rulesChanged(), others(), later())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	for _, gvk := range engine.Owned(r.Features, false) {
+		if engine.Optional(mgr.GetScheme(), gvk) {
+			continue // see WatchOptional
+		}
 		object, err := newObject(mgr.GetScheme(), gvk)
 		if err != nil {
 			return err
@@ -85,7 +97,33 @@ func (r *NamespaceReconciler) SetupWithManager(mgr ctrl.Manager, workers int) er
 		}
 		b = b.Watches(object, managed(r.Engine, gvk, inNamespace), options...)
 	}
-	return b.Complete(redacting{r})
+	var err error
+	r.controller, err = b.Build(redacting{r})
+	return err
+}
+
+// WatchOptional implements Watcher.
+func (r *NamespaceReconciler) WatchOptional(in cache.Cache, gvk schema.GroupVersionKind) error {
+	if !slices.Contains(engine.Owned(r.Features, false), gvk) {
+		return nil
+	}
+	return r.controller.Watch(source.Kind[client.Object](in, objectOf(gvk), managed(r.Engine, gvk, inNamespace)))
+}
+
+// LookAgain implements Watcher.
+func (r *NamespaceReconciler) LookAgain(ctx context.Context, tenants ...string) {
+	add := r.add.Load()
+	if add == nil {
+		return // the controller hasn't started, and will look at everything when it does
+	}
+	eachTenant(ctx, r.Cache, nil, func(tenant *v1alpha1.Tenant) {
+		if len(tenants) > 0 && !slices.Contains(tenants, tenant.Name) {
+			return
+		}
+		for _, name := range index.Claims(tenant) {
+			(*add)(name)
+		}
+	})
 }
 
 // Reconcile brings one namespace into line, whoever's it is.

@@ -17,13 +17,17 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -64,6 +68,9 @@ type TenantReconciler struct {
 	// Rails is what is known of the guard-rails; nil if nobody looks at them.
 	Rails *guard.Board
 	wake  wake
+
+	add        atomic.Pointer[func(string)]
+	controller controller.Controller
 }
 
 // SetupWithManager registers the controller and what it watches.
@@ -71,6 +78,8 @@ func (r *TenantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error
 	news := source.Func(func(_ context.Context, q queue) error {
 		r.Ledger.Notify(func(tenant string) { q.AddAfter(request(tenant), gather) })
 		r.wake = alarm(q)
+		add := func(tenant string) { q.Add(request(tenant)) }
+		r.add.Store(&add)
 		return nil
 	})
 	b := ctrl.NewControllerManagedBy(mgr).
@@ -80,13 +89,40 @@ func (r *TenantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error
 		WatchesRawSource(news).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	for _, gvk := range engine.Owned(r.Features, true) {
+		if engine.Optional(mgr.GetScheme(), gvk) {
+			continue // see WatchOptional
+		}
 		object, err := newObject(mgr.GetScheme(), gvk)
 		if err != nil {
 			return err
 		}
 		b = b.Watches(object, managed(r.Engine, gvk, ofTenant))
 	}
-	return b.Complete(redacting{r})
+	var err error
+	r.controller, err = b.Build(redacting{r})
+	return err
+}
+
+// WatchOptional implements Watcher.
+func (r *TenantReconciler) WatchOptional(in cache.Cache, gvk schema.GroupVersionKind) error {
+	if !slices.Contains(engine.Owned(r.Features, true), gvk) {
+		return nil
+	}
+	of := func(object client.Object) string { return feature.TenantOf(object.GetNamespace(), object.GetName()) }
+	return r.controller.Watch(source.Kind[client.Object](in, objectOf(gvk), managed(r.Engine, gvk, of)))
+}
+
+// LookAgain implements Watcher.
+func (r *TenantReconciler) LookAgain(ctx context.Context, tenants ...string) {
+	add := r.add.Load()
+	if add == nil {
+		return // the controller hasn't started, and will look at everything when it does
+	}
+	eachTenant(ctx, r.Client, nil, func(tenant *v1alpha1.Tenant) {
+		if len(tenants) == 0 || slices.Contains(tenants, tenant.Name) {
+			(*add)(tenant.Name)
+		}
+	})
 }
 
 // Reconcile brings a Tenant's cluster scope into line and sums up its status.
@@ -137,7 +173,10 @@ func (r *TenantReconciler) forget(name string) {
 // cluster brings the tenant's cluster-scoped objects into line and returns when to come back: when the next member's
 // access ends, or to try again what was refused.
 func (r *TenantReconciler) cluster(ctx context.Context, tenant *v1alpha1.Tenant, held []string) (time.Duration, error) {
-	known, expiry := r.Facts.Tenant(tenant, held)
+	known, expiry, err := r.Facts.Tenant(ctx, tenant, held)
+	if err != nil {
+		return 0, err
+	}
 	plan, err := r.Engine.PlanTenant(known)
 	if err != nil {
 		return until(expiry), fmt.Errorf("planning tenant %s: %w", tenant.Name, err)

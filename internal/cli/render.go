@@ -22,9 +22,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/apis"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
@@ -32,7 +34,7 @@ import (
 )
 
 func newRenderCommand() *cobra.Command {
-	var files []string
+	var files, named []string
 	var output string
 	var cluster clusterFlags
 	cmd := &cobra.Command{
@@ -51,6 +53,9 @@ holds, can't be known.`,
 			if err != nil {
 				return err
 			}
+			if options.APIs, err = optionalAPIs(named); err != nil {
+				return err
+			}
 			in, err := readFiles(cmd.InOrStdin(), files)
 			if err != nil {
 				return err
@@ -65,10 +70,45 @@ holds, can't be known.`,
 	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil, "File or directory with Tenants and TenantClasses; - is standard input. May be given more than once.")
 	outputFlag(cmd, &output, asYAML, asJSON, asTable)
 	cluster.bind(cmd.Flags())
+	cmd.Flags().StringSliceVar(&named, "apis", nil, "Optional APIs that the cluster is taken to serve, as KIND.GROUP, or none. Unset means all that a Tenant can ask for; "+
+		"ClusterNetworkPolicy.policy.networking.k8s.io and AdminNetworkPolicy.policy.networking.k8s.io, which are used wherever they are served, must be named.")
 	if err := cmd.MarkFlagRequired("filename"); err != nil {
 		panic(err) // the flag is declared above
 	}
 	return cmd
+}
+
+// tierGroup is the API group of policies that are rendered wherever they are served, and that no Tenant asks for.
+const tierGroup = "policy.networking.k8s.io"
+
+// optionalAPIs are the optional kinds that are named, as "Gateway.gateway.networking.k8s.io"; all that a Tenant can ask for
+// if none is, and none if that is named.
+func optionalAPIs(named []string) ([]schema.GroupVersionKind, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, fmt.Errorf("building the scheme: %w", err)
+	}
+	rooms := features.All()
+	known := append(apis.Optional(scheme, rooms, false), apis.Optional(scheme, rooms, true)...)
+	if len(named) == 0 {
+		return slices.DeleteFunc(known, func(kind schema.GroupVersionKind) bool { return kind.Group == tierGroup }), nil
+	}
+	var chosen []schema.GroupVersionKind
+	for _, name := range named {
+		at := slices.IndexFunc(known, func(kind schema.GroupVersionKind) bool { return kind.GroupKind().String() == name })
+		switch {
+		case at >= 0:
+			chosen = append(chosen, known[at])
+		case name != "none" || len(named) > 1:
+			var names []string
+			for _, kind := range known {
+				names = append(names, kind.GroupKind().String())
+			}
+			slices.Sort(names)
+			return nil, fmt.Errorf("--apis=%q is no optional API: allowed are none, or %s", name, strings.Join(names, ", "))
+		}
+	}
+	return chosen, nil
 }
 
 // input is what the files hold.
@@ -141,7 +181,7 @@ func (in *input) plan(tenant *v1alpha1.Tenant, options facts.Options, now time.T
 		plans = append(plans, plan)
 	}
 	slices.Sort(names)
-	known, _ := facts.TenantFacts(tenant, names, now)
+	known, _ := options.Tenant(tenant, class, names, now)
 	plan, err := engine.NewTenantPlan(rooms, known)
 	if err != nil {
 		return plans, append(problems, err)

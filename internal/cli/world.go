@@ -63,6 +63,7 @@ func readWorld(ctx context.Context, c *connection, stdin io.Reader, flag string,
 
 // survey makes a survey of the world, or of another one that was made of it.
 func (w *world) survey(of client.Reader, options facts.Options) (*survey.Survey, error) {
+	options.APIs = w.Served()
 	return survey.New(survey.Options{Reader: of, Scheme: w.scheme, Facts: options, Features: features.All()})
 }
 

@@ -257,7 +257,8 @@ func (j *Judge) Judge(ctx context.Context, plan *engine.Plan, live *corev1.Names
 // would count as allowed by the spec, or as forbidden.
 func unknown(room engine.Room) bool {
 	switch room.Condition {
-	case v1alpha1.ConditionNetworkReady, v1alpha1.ConditionAccessReady, v1alpha1.ConditionPodSecurityReady:
+	case v1alpha1.ConditionNetworkReady, v1alpha1.ConditionIngressReady, v1alpha1.ConditionEgressReady,
+		v1alpha1.ConditionAccessReady, v1alpha1.ConditionPodSecurityReady:
 		return room.Err != nil
 	default:
 		return false

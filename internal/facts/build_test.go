@@ -15,6 +15,7 @@ package facts
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -163,9 +164,12 @@ func TestOf(t *testing.T) {
 	if _, _, err = r.Of(t.Context(), &acme, "a"); !errors.As(err, &notFound) {
 		t.Errorf("error %v, want that the class doesn't exist", err)
 	}
-	tf, _ := r.Tenant(&acme, []string{"a"})
-	if diff := cmp.Diff(feature.TenantFacts{Tenant: "acme", Namespaces: []string{"a"}}, tf); diff != "" {
-		t.Errorf("facts of the tenant (-want +got):\n%s", diff)
+	tf, _, err := r.Tenant(t.Context(), &acme, []string{"a"})
+	if err != nil || !errors.As(tf.PolicyError, &notFound) {
+		t.Errorf("error %v, and of the policy %v, want that the class doesn't exist", err, tf.PolicyError)
+	}
+	if tf.PolicyError = nil; tf.Tenant != "acme" || !slices.Equal(tf.Namespaces, []string{"a"}) || tf.Overrides != nil {
+		t.Errorf("facts of the tenant %+v", tf)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -46,6 +47,8 @@ type Options struct {
 	APIServer []netip.AddrPort
 	// OperatorNamespace is where the operator runs: no tenant may have it.
 	OperatorNamespace string
+	// APIs are the optional kinds that the cluster serves.
+	APIs []schema.GroupVersionKind
 }
 
 // reserved says why a namespace can be no tenant's; empty if it can.
@@ -62,14 +65,24 @@ func (o Options) reserved(namespace string) string {
 
 // Reader reads facts from the cache.
 type Reader struct {
-	cache   client.Reader
-	options Options
-	now     func() time.Time
+	cache    client.Reader
+	options  Options
+	now      func() time.Time
+	register *register
+	apis     func() []schema.GroupVersionKind
 }
 
 // NewReader makes a reader. The cache must have the index IndexClaims.
 func NewReader(cache client.Reader, options Options) *Reader {
-	return &Reader{cache: cache, options: options, now: time.Now}
+	return &Reader{cache: cache, options: options, now: time.Now, register: newRegister(),
+		apis: func() []schema.GroupVersionKind { return options.APIs }}
+}
+
+// WithAPIs makes the reader ask which optional kinds the cluster serves, whenever it makes facts; Options.APIs don't count
+// then. It must be called before the reader is used.
+func (r *Reader) WithAPIs(served func() []schema.GroupVersionKind) *Reader {
+	r.apis = served
+	return r
 }
 
 // Namespace is what is known of one namespace name.
@@ -242,17 +255,6 @@ func (r *Reader) Held(ctx context.Context, tenant *v1alpha1.Tenant) (held []stri
 	return held, conflicts, nil
 }
 
-// Tenant is TenantFacts at the present time.
-func (r *Reader) Tenant(tenant *v1alpha1.Tenant, held []string) (feature.TenantFacts, time.Time) {
-	return TenantFacts(tenant, held, r.now())
-}
-
-// TenantFacts is what rooms may know of a tenant as a whole, and when the next member's access ends (zero if never).
-func TenantFacts(tenant *v1alpha1.Tenant, held []string, now time.Time) (feature.TenantFacts, time.Time) {
-	members, expiry := Members(tenant, "", now)
-	return feature.TenantFacts{Tenant: tenant.Name, Namespaces: held, Members: members}, expiry
-}
-
 // Leaving lists the namespaces that a tenant which is being deleted has still to let go of, sorted. Those that its spec
 // lists are looked at whatever label they have: it may have been stripped.
 func (r *Reader) Leaving(ctx context.Context, tenant *v1alpha1.Tenant) ([]string, error) {
@@ -296,13 +298,27 @@ func (r *Reader) Of(ctx context.Context, tenant *v1alpha1.Tenant, namespace stri
 	if err != nil {
 		return feature.Facts{}, time.Time{}, err
 	}
-	options := r.options
-	if len(options.APIServer) == 0 {
-		if options.APIServer, err = r.APIServers(ctx); err != nil {
-			return feature.Facts{}, time.Time{}, err
-		}
+	options, err := r.present(ctx)
+	if err != nil {
+		return feature.Facts{}, time.Time{}, err
 	}
-	return options.Build(tenant, class, namespace, r.now())
+	facts, expiry, err := options.Build(tenant, class, namespace, r.now())
+	if err == nil && claimsAnything(&facts.Policy) {
+		facts.Taken, err = r.taken(ctx, tenant.Name)
+	}
+	return facts, expiry, err
+}
+
+// present are the options with what the cluster itself tells now.
+func (r *Reader) present(ctx context.Context) (Options, error) {
+	options := r.options
+	options.APIs = r.apis()
+	if len(options.APIServer) > 0 {
+		return options, nil
+	}
+	var err error
+	options.APIServer, err = r.APIServers(ctx)
+	return options, err
 }
 
 // Build makes the facts of one namespace of a tenant from what was read, and says when the next member's access
@@ -323,8 +339,12 @@ func (o Options) Build(tenant *v1alpha1.Tenant, class *v1alpha1.TenantClass, nam
 	members, expiry := Members(tenant, namespace, now)
 	return feature.Facts{
 		Tenant: tenant.Name, Namespace: namespace, Policy: effective, Members: members, Siblings: siblings(tenant),
-		Cluster: feature.ClusterFacts{DNS: o.DNS, APIServer: o.APIServer},
+		Cluster: o.cluster(),
 	}, expiry, nil
+}
+
+func (o Options) cluster() feature.ClusterFacts {
+	return feature.ClusterFacts{DNS: o.DNS, APIServer: o.APIServer, APIs: o.APIs}
 }
 
 func siblings(tenant *v1alpha1.Tenant) []string {

@@ -123,6 +123,9 @@ type TenantFacts struct {
 	// Overrides are the effective policies (class ← tenant ← namespace) of the namespaces that override something, by
 	// name. A namespace that another tenant holds is not among them.
 	Overrides map[string]v1alpha1.PolicyBlocks
+	// PolicyError says why Policy and Overrides aren't known; nil if they are. A room that reads them returns it, so that
+	// what it rendered before stays.
+	PolicyError error
 	// Foreign are the namespaces that the policy names as places of the tenant's objects and that another tenant holds,
 	// with that tenant's name.
 	Foreign map[string]string

@@ -103,6 +103,9 @@ func warm(ctx context.Context, mgr ctrl.Manager) error {
 	}
 	rooms := features.All()
 	for _, gvk := range append(engine.Owned(rooms, false), engine.Owned(rooms, true)...) {
+		if engine.Optional(mgr.GetScheme(), gvk) {
+			continue // watched only where it is served
+		}
 		made, err := mgr.GetScheme().New(gvk)
 		if err != nil {
 			return fmt.Errorf("making a %s: %w", gvk.Kind, err)

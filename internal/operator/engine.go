@@ -20,13 +20,14 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/bulkhead-dev/bulkhead/internal/apis"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
 	"github.com/bulkhead-dev/bulkhead/internal/guard"
 )
 
 // newEngine makes the engine, and starts to watch what tells it whether the API server's identity stamp may be believed.
-func newEngine(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options) (*engine.Engine, error) {
+func newEngine(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, served *apis.Set) (*engine.Engine, error) {
 	writer, err := metadata.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("making the metadata client: %w", err)
@@ -40,7 +41,7 @@ func newEngine(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Option
 	}
 	return engine.New(engine.Options{
 		Reader: mgr.GetCache(), Metadata: writer, Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme(),
-		Features: features.All(), Journal: engine.NewJournal(),
+		Features: features.All(), Journal: engine.NewJournal(), Serves: served.Serves,
 		Stamped: stamp.Stamped, Self: "system:serviceaccount:" + o.Facts.OperatorNamespace + ":bulkhead",
 	})
 }

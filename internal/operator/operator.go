@@ -28,6 +28,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/bulkhead-dev/bulkhead/controllers"
+	"github.com/bulkhead-dev/bulkhead/internal/apis"
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
@@ -146,11 +147,12 @@ func (o *Options) metrics() metricsserver.Options {
 
 func setup(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, guards *controllers.GuardReconciler) error {
 	rooms := features.All()
-	e, err := newEngine(ctx, mgr, cfg, o)
+	served := apis.NewSet()
+	e, err := newEngine(ctx, mgr, cfg, o, served)
 	if err != nil {
 		return err
 	}
-	reader := facts.NewReader(mgr.GetCache(), o.Facts)
+	reader := facts.NewReader(mgr.GetCache(), o.Facts).WithAPIs(served.List)
 	ledger := status.NewLedger()
 	judge := exposure.NewJudge(mgr.GetCache())
 	recorder := controllers.NewEvents(mgr.GetEventRecorder("bulkhead"))
@@ -166,6 +168,14 @@ func setup(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, g
 	}
 	if err := namespaces.SetupWithManager(mgr, max(o.NamespaceWorkers, 1)); err != nil {
 		return fmt.Errorf("setting up the namespace controller: %w", err)
+	}
+	watchers := []controllers.Watcher{tenants, namespaces}
+	if err := setupAPIs(ctx, mgr, cfg, served, watchers); err != nil {
+		return err
+	}
+	shares := &controllers.ClaimReconciler{Facts: reader, Watchers: watchers}
+	if err := shares.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the claim controller: %w", err)
 	}
 	exposures := &controllers.ExposureReconciler{Cache: mgr.GetCache(), Judge: judge, Ledger: ledger}
 	if err := exposures.SetupWithManager(mgr); err != nil {

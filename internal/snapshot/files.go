@@ -27,6 +27,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	runtimejson "k8s.io/apimachinery/pkg/runtime/serializer/json"
@@ -35,12 +36,14 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 )
 
 // Files makes a snapshot of what files hold, as Read reads them. It fails if they hold namespaces that are labelled as
 // tenants', and none of these carries managed fields: without them nobody can tell whose they are. Whether there are other
-// policy APIs is not known unless the files hold definitions of custom resources.
+// policy APIs is not known unless the files hold definitions of custom resources. An optional API counts as served if the
+// files hold an object of it, or a definition of its group.
 func Files(scheme *runtime.Scheme, kinds []schema.GroupVersionKind, stdin io.Reader, names ...string) (*Snapshot, error) {
 	objects, err := Read(scheme, kinds, stdin, names...)
 	if err != nil {
@@ -54,10 +57,24 @@ func Files(scheme *runtime.Scheme, kinds []schema.GroupVersionKind, stdin io.Rea
 	if err != nil {
 		return nil, err
 	}
+	for _, gvk := range kinds {
+		if engine.Optional(scheme, gvk) && gvk != exposure.DefinitionKind && s.Len(gvk) == 0 && !defines(objects, gvk.Group) {
+			s.withUnread(gvk, fmt.Errorf("the files hold neither objects of kind %s nor a CustomResourceDefinition of group %s", gvk.Kind, gvk.Group))
+		}
+	}
 	if s.Len(exposure.DefinitionKind) == 0 {
 		s.withUnread(exposure.DefinitionKind, errors.New("the files hold no CustomResourceDefinitions"))
 	}
 	return s, nil
+}
+
+// defines reports whether there is a definition of custom resources of a group.
+func defines(objects []client.Object, group string) bool {
+	return slices.ContainsFunc(objects, func(object client.Object) bool {
+		_, of, _ := strings.Cut(object.GetName(), ".")
+		_, partial := object.(*metav1.PartialObjectMetadata)
+		return partial && of == group
+	})
 }
 
 // unmanaged is the first of the tenants' namespaces if none of them carries managed fields, as where kubectl left them
@@ -238,6 +255,10 @@ func (d *decoder) object(document []byte, kind schema.GroupVersionKind) (client.
 	if kind == exposure.DefinitionKind {
 		partial := &metav1.PartialObjectMetadata{}
 		return partial, sigsyaml.Unmarshal(document, partial)
+	}
+	if engine.Optional(d.scheme, kind) {
+		custom := &unstructured.Unstructured{}
+		return custom, sigsyaml.Unmarshal(document, &custom.Object)
 	}
 	options := runtimejson.SerializerOptions{Yaml: true, Strict: kind.Group == v1alpha1.GroupVersion.Group}
 	serializer := runtimejson.NewSerializerWithOptions(runtimejson.DefaultMetaFactory, d.scheme, d.scheme, options)

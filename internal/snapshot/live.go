@@ -25,6 +25,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -69,7 +70,7 @@ func Kinds(rooms []feature.Feature) []schema.GroupVersionKind {
 
 // Live reads a cluster: each kind by one list, 500 objects at a time. Of EndpointSlices it reads those of the API server,
 // and of the definitions of custom resources the metadata; where it may not, only whoever asks for these gets the error.
-// All other kinds that can't be read are in the error that it returns, which says what to do.
+// Kinds of optional APIs may be missing: see Served. All other kinds that can't be read are in the error that it returns, which says what to do.
 func Live(ctx context.Context, cluster client.Reader, scheme *runtime.Scheme, kinds []schema.GroupVersionKind) (*Snapshot, error) {
 	var objects []client.Object
 	unread := map[schema.GroupVersionKind]error{}
@@ -83,6 +84,8 @@ func Live(ctx context.Context, cluster client.Reader, scheme *runtime.Scheme, ki
 			return nil, ctx.Err()
 		case optional(gvk) && (apierrors.IsForbidden(err) || meta.IsNoMatchError(err)):
 			unread[gvk] = explain(gvk, err)
+		case engine.Optional(scheme, gvk) && (apierrors.IsNotFound(err) || meta.IsNoMatchError(err)):
+			unread[gvk] = fmt.Errorf("the cluster doesn't serve %s", gvk)
 		default:
 			refused = append(refused, explain(gvk, err))
 		}
@@ -162,6 +165,11 @@ func newList(scheme *runtime.Scheme, gvk schema.GroupVersionKind) (client.Object
 		list.SetGroupVersionKind(gvk)
 		return list, nil
 	}
+	if !scheme.Recognizes(gvk) {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(gvk)
+		return list, nil
+	}
 	made, err := scheme.New(gvk)
 	if err != nil {
 		return nil, fmt.Errorf("making a %s: %w", gvk.Kind, err)
@@ -176,7 +184,9 @@ func newList(scheme *runtime.Scheme, gvk schema.GroupVersionKind) (client.Object
 // normalise makes what an object says of its own kind the same wherever it comes from: typed objects say nothing, as
 // those that clients decode.
 func normalise(object client.Object, gvk schema.GroupVersionKind) {
-	if _, partial := object.(*metav1.PartialObjectMetadata); !partial {
+	switch object.(type) {
+	case *metav1.PartialObjectMetadata, *unstructured.Unstructured:
+	default:
 		gvk = schema.GroupVersionKind{}
 	}
 	object.GetObjectKind().SetGroupVersionKind(gvk)

@@ -35,6 +35,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/index"
 )
 
@@ -95,6 +96,18 @@ func (s *Snapshot) Len(gvk schema.GroupVersionKind) int {
 
 // Unread says why a kind could not be read; nil if it could.
 func (s *Snapshot) Unread(gvk schema.GroupVersionKind) error { return s.unread[gvk] }
+
+// Served are the kinds of optional APIs that could be read, sorted: those that the cluster serves.
+func (s *Snapshot) Served() []schema.GroupVersionKind {
+	var served []schema.GroupVersionKind
+	for gvk := range s.tables {
+		if !s.scheme.Recognizes(gvk) && gvk != exposure.DefinitionKind && s.unread[gvk] == nil {
+			served = append(served, gvk)
+		}
+	}
+	slices.SortFunc(served, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) })
+	return served
+}
 
 // Get implements client.Reader. With client.UnsafeDisableDeepCopy the object is shared with the snapshot.
 func (s *Snapshot) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
@@ -211,7 +224,7 @@ func newTable(objects []client.Object) *table {
 			t.objects = append(t.objects, object)
 		}
 	}
-	for _, x := range index.All() {
+	for _, x := range append(index.All(), index.Custom(schema.GroupVersionKind{})) {
 		if len(t.objects) == 0 || reflect.TypeOf(x.Object) != reflect.TypeOf(t.objects[0]) {
 			continue
 		}

@@ -80,7 +80,7 @@ func large(b *testing.B, tenants int) *survey.Survey {
 			}
 			add(plan.Objects())
 		}
-		known, _ := facts.TenantFacts(tenant, held, time.Now())
+		known, _ := (facts.Options{}).Tenant(tenant, nil, held, time.Now())
 		plan, err := engine.NewTenantPlan(features.All(), known)
 		if err != nil {
 			b.Fatal(err)

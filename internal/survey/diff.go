@@ -121,7 +121,7 @@ func (s *Survey) diffTenant(ctx context.Context, d *Diff, name string) error {
 	if tenant.DeletionTimestamp != nil {
 		return errors.Join(problems...) // what is at cluster scope goes last, and by itself
 	}
-	plan, err := s.planTenant(tenant, held)
+	plan, err := s.planTenant(ctx, tenant, held)
 	if err != nil {
 		problems = append(problems, fmt.Errorf("tenant %s: %w", name, err))
 	}

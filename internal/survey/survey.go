@@ -25,6 +25,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -62,6 +63,7 @@ func New(o Options) (*Survey, error) {
 	// A mapper that knows no kind keeps the engine from writing whatever happens: it finds no resource to write to.
 	e, err := engine.New(engine.Options{
 		Reader: o.Reader, Mapper: meta.NewDefaultRESTMapper(nil), Scheme: o.Scheme, Features: o.Features, Journal: engine.NewJournal(),
+		Serves: func(kind schema.GroupVersionKind) bool { return slices.Contains(o.Facts.APIs, kind) },
 	})
 	if err != nil {
 		return nil, err
@@ -144,8 +146,11 @@ func (s *Survey) plan(ctx context.Context, tenant *v1alpha1.Tenant, namespace st
 }
 
 // planTenant is what a tenant must have at cluster scope, with the same errors as plan.
-func (s *Survey) planTenant(tenant *v1alpha1.Tenant, held []string) (*engine.Plan, error) {
-	known, _ := s.facts.Tenant(tenant, held)
+func (s *Survey) planTenant(ctx context.Context, tenant *v1alpha1.Tenant, held []string) (*engine.Plan, error) {
+	known, _, err := s.facts.Tenant(ctx, tenant, held)
+	if err != nil {
+		return nil, err
+	}
 	plan, err := s.engine.PlanTenant(known)
 	if err != nil {
 		return nil, err

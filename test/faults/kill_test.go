@@ -206,7 +206,7 @@ func objects(t *testing.T, world *env.Env, list []*v1alpha1.Tenant) []string {
 				all = append(all, intent.String())
 			}
 		}
-		known, _ := facts.TenantFacts(tenant, held, time.Now())
+		known, _ := (facts.Options{}).Tenant(tenant, nil, held, time.Now())
 		plan, err := engine.NewTenantPlan(rooms, known)
 		if err != nil {
 			t.Fatal(err)

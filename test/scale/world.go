@@ -143,7 +143,7 @@ func intents(tenants []*v1alpha1.Tenant, options facts.Options) ([]*engine.Inten
 			}
 			all = append(all, plan.Objects()...)
 		}
-		known, _ := facts.TenantFacts(tenant, names, time.Now())
+		known, _ := (facts.Options{}).Tenant(tenant, nil, names, time.Now())
 		plan, err := engine.NewTenantPlan(rooms, known)
 		if err != nil {
 			return nil, fmt.Errorf("planning tenant %s: %w", tenant.Name, err)

@@ -87,7 +87,7 @@ func (c Case) TenantFacts() feature.TenantFacts {
 		names = append(names, c.Tenant.Spec.Namespaces[i].Name)
 	}
 	slices.Sort(names)
-	f, _ := facts.TenantFacts(c.Tenant, names, Now)
+	f, _ := Options().Tenant(c.Tenant, c.Class, names, Now)
 	return f
 }
 

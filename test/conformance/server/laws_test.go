@@ -102,13 +102,13 @@ func alive(t *testing.T, intent *engine.Intent) client.Object {
 	var live client.Object
 	for _, room := range features.All() {
 		observer, ok := room.(feature.Observer)
-		if !ok || room.Name() != intent.Feature {
+		if !ok || room.Name() != intent.Feature || !slices.Contains(observer.Observes(), intent.GVK) {
 			continue
 		}
 		var finding *feature.Finding
 		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, soon, true, func(context.Context) (bool, error) {
 			live = stored(t, intent)
-			finding = observer.Observe(live)
+			finding = observer.Observe(live).Problem
 			return finding == nil, nil
 		})
 		if err != nil {

@@ -1,0 +1,53 @@
+// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+// You may obtain a copy of the License at
+//
+//     http://www.apache.org/licenses/LICENSE-2.0
+//
+// Unless required by applicable law or agreed to in writing, software
+// distributed under the License is distributed on an "AS IS" BASIS,
+// WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+// See the License for the specific language governing permissions and
+// limitations under the License.
+
+package operator
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/bulkhead-dev/bulkhead/controllers"
+	"github.com/bulkhead-dev/bulkhead/internal/apis"
+	"github.com/bulkhead-dev/bulkhead/internal/features"
+)
+
+// setupAPIs finds out which optional APIs the cluster serves, before anything is rendered: after a restart nothing must
+// look as if it was missing. From then on a controller follows what appears and disappears.
+func setupAPIs(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, served *apis.Set, watchers []controllers.Watcher) error {
+	client, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("making the discovery client: %w", err)
+	}
+	rooms := features.All()
+	r := &controllers.APIReconciler{
+		Cache: mgr.GetCache(), Discovery: client, Served: served, Watchers: watchers,
+		InNamespaces: apis.Optional(mgr.GetScheme(), rooms, false), OfTenants: apis.Optional(mgr.GetScheme(), rooms, true),
+	}
+	kinds, err := apis.Served(client, client, append(r.InNamespaces[:len(r.InNamespaces):len(r.InNamespaces)], r.OfTenants...))
+	if err != nil {
+		return err
+	}
+	for _, kind := range kinds {
+		if err := r.Begin(ctx, kind); err != nil {
+			return err
+		}
+	}
+	if err := r.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the controller of optional APIs: %w", err)
+	}
+	return nil
+}
