@@ -98,7 +98,7 @@ type EgressGateway struct {
 	// provider is the network plugin: Cilium, OVNKubernetes or Antrea. Needed, here or in the TenantClass.
 	// +optional
 	Provider EgressProvider `json:"provider,omitempty"`
-	// addresses are the source addresses, 1 to 8, and at most one of each address family with Cilium and Antrea. Needed.
+	// addresses are the source addresses, 1 to 8; at most one of each address family with Cilium, and one with Antrea. Needed.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1

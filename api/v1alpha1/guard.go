@@ -43,6 +43,9 @@ const (
 	GuardGatewayClasses = GuardPrefix + "gateway-classes"
 	// GuardHostnames are the names, and wildcards ("*.acme.example.com"), that may be served. Not there: none.
 	GuardHostnames = GuardPrefix + "hostnames"
+	// GuardGateway is the Gateway that is the tenant's alone, as namespace/name. Routes without hostnames (TCPRoute, UDPRoute)
+	// may name it as their parent, and no other. Not there: none.
+	GuardGateway = GuardPrefix + "gateway"
 	// GuardServiceTypes are the types that Services may have. Not there: ClusterIP.
 	GuardServiceTypes = GuardPrefix + "service-types"
 
@@ -73,8 +76,8 @@ const (
 func GuardKeys() []string {
 	return []string{
 		GuardNamespaces, GuardQuota, GuardBoundary, GuardIngressCIDRs, GuardEgressCIDRs, GuardIngressTenants,
-		GuardEgressTenants, GuardDNS, GuardIngressClasses, GuardGatewayClasses, GuardHostnames, GuardServiceTypes,
-		GuardRegistries, GuardDigests, GuardPullPolicy, GuardStorageClasses, GuardPlacement, GuardNodeSelector,
+		GuardEgressTenants, GuardDNS, GuardIngressClasses, GuardGatewayClasses, GuardHostnames, GuardGateway,
+		GuardServiceTypes, GuardRegistries, GuardDigests, GuardPullPolicy, GuardStorageClasses, GuardPlacement, GuardNodeSelector,
 		GuardTolerations, GuardPriorityClasses, GuardRuntimeClasses,
 	}
 }

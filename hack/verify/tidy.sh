@@ -16,7 +16,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 status=0
-for module in . hack/controlplane hack/tools test/cyclonus test/gitops; do
+for module in . hack/controlplane hack/crds hack/tools test/cyclonus test/gitops; do
   if ! diff=$(go -C "$module" mod tidy -diff); then
     printf '%s\n%s/go.mod is not tidy: run go -C %s mod tidy\n' "$diff" "$module" "$module" >&2
     status=1

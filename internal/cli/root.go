@@ -80,7 +80,7 @@ that way, and reports in status what drifted.`,
 		SilenceUsage:  true,
 		SilenceErrors: false,
 	}
-	root.AddCommand(newManagerCommand(), newRenderCommand(), newDriftCommand(), newDiffCommand(), newVerifyCommand())
+	root.AddCommand(newManagerCommand(), newRenderCommand(), newDriftCommand(), newDiffCommand(), newVerifyCommand(), newExplainCommand())
 	return root
 }
 

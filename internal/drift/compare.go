@@ -69,8 +69,8 @@ func NewComparer(scheme *runtime.Scheme) (*Comparer, error) {
 //
 // Order, spelling of quantities, and unset against empty are no difference where they mean nothing.
 //
-// Of a kind that the scheme doesn't know there is no more schema than listKeys has: other lists are compared as a whole,
-// and empty isn't unset.
+// Of a kind that the scheme doesn't know there is no more schema than customSchemas has: other lists are compared as a
+// whole. What the API server fills in there counts as unset, see customDefaults.
 //
 // An error means that no comparison could be made, which says nothing about drift: the two aren't of one kind and name, or
 // the intent has a field that the kind doesn't have.
@@ -102,9 +102,6 @@ func (c *Comparer) Compare(intent *unstructured.Unstructured, live runtime.Objec
 
 // canonical brings objects of a kind into canonical form, in place.
 func (c *Comparer) canonical(gvk schema.GroupVersionKind, objects ...map[string]any) {
-	if !c.scheme.Recognizes(gvk) {
-		return // nothing is known of what means the same there
-	}
 	for _, object := range objects {
 		forms[gvk.GroupKind()].canonical(object)
 	}
@@ -170,7 +167,7 @@ func (c *Comparer) match(intent *unstructured.Unstructured, gvk schema.GroupVers
 // A strict reading refuses fields that the type doesn't have, which would be lost without a word.
 func (c *Comparer) throughType(in map[string]any, gvk schema.GroupVersionKind, strict bool) (map[string]any, error) {
 	if !c.scheme.Recognizes(gvk) {
-		return customContent(in)
+		return customContent(in, gvk.GroupKind())
 	}
 	object, err := c.scheme.New(gvk)
 	if err != nil {

@@ -15,11 +15,13 @@ package drift
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	smdschema "sigs.k8s.io/structured-merge-diff/v6/schema"
@@ -104,8 +106,9 @@ func (c *customConverter) TypedToObject(value *typed.TypedValue) (runtime.Object
 	return &unstructured.Unstructured{Object: content}, nil
 }
 
-// customContent returns a copy of an object of a kind without a Go type, with its numbers as an API object has them.
-func customContent(in map[string]any) (map[string]any, error) {
+// customContent returns a copy of an object of a kind without a Go type, with its numbers as an API object has them, and
+// without customDefaults.
+func customContent(in map[string]any, kind schema.GroupKind) (map[string]any, error) {
 	raw, err := json.Marshal(in)
 	if err != nil {
 		return nil, err
@@ -114,7 +117,32 @@ func customContent(in map[string]any) (map[string]any, error) {
 	if err := utiljson.Unmarshal(raw, &content); err != nil {
 		return nil, err
 	}
+	withoutDefaults(kind, content)
 	return content, nil
+}
+
+// customDefaults are fields of spec that only some releases of an API have, and fill in: an intent that names them would be
+// refused by the others. In these releases the same value means the same as none.
+var customDefaults = map[schema.GroupKind]map[string]any{
+	// https://github.com/ovn-kubernetes/ovn-kubernetes/blob/master/go-controller/pkg/crd/egressip/v1/types.go
+	{Group: "k8s.ovn.org", Kind: "EgressIP"}: {
+		"egressNodeSelector": map[string]any{"matchExpressions": []any{
+			map[string]any{"key": "k8s.ovn.org/egress-assignable", "operator": "Exists"},
+		}},
+	},
+}
+
+// withoutDefaults leaves out of an object, in place, what the API server filled in.
+func withoutDefaults(kind schema.GroupKind, object map[string]any) {
+	spec, ok := object["spec"].(map[string]any)
+	if !ok {
+		return
+	}
+	for field, value := range customDefaults[kind] {
+		if reflect.DeepEqual(spec[field], value) {
+			delete(spec, field)
+		}
+	}
 }
 
 // withoutCovered leaves out of lost what is owned in another shape than customSchemas tell: the whole that a field is a

@@ -78,9 +78,9 @@ func TestCompareCustom(t *testing.T) {
 		"a value":         {func(u map[string]any) { set(u, "other", "spec", "gatewayClassName") }, []string{"FieldModified spec.gatewayClassName"}},
 		"a field that is injected": {func(u map[string]any) { set(u, map[string]any{"a": "b"}, "spec", "infrastructure") },
 			[]string{"FieldInjected spec.infrastructure"}},
-		"an empty one, too":    {func(u map[string]any) { set(u, []any{}, "spec", "addresses") }, []string{"FieldInjected spec.addresses"}},
-		"a field of its own":   {func(u map[string]any) { set(u, "x", "rules") }, []string{"FieldInjected rules"}},
-		"a field that is gone": {func(u map[string]any) { delete(u["spec"].(map[string]any), "gatewayClassName") }, []string{"FieldRemoved spec.gatewayClassName"}},
+		"an empty one says nothing": {func(u map[string]any) { set(u, []any{}, "spec", "addresses") }, nil},
+		"a field of its own":        {func(u map[string]any) { set(u, "x", "rules") }, []string{"FieldInjected rules"}},
+		"a field that is gone":      {func(u map[string]any) { delete(u["spec"].(map[string]any), "gatewayClassName") }, []string{"FieldRemoved spec.gatewayClassName"}},
 		"an item that is injected": {func(u map[string]any) {
 			set(u, append(listeners(u), map[string]any{"name": "evil", "port": int64(8080)}), "spec", "listeners")
 		}, []string{`FieldInjected spec.listeners[name="evil"]`}},
@@ -103,6 +103,30 @@ func TestCompareCustom(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestCustomDefaults leaves alone what only some releases of an API fill in.
+func TestCustomDefaults(t *testing.T) {
+	t.Parallel()
+	const intent = "{apiVersion: k8s.ovn.org/v1, kind: EgressIP, metadata: {name: x}, spec: {egressIPs: [192.0.2.1]}}"
+	for name, tc := range map[string]struct {
+		selector map[string]any
+		want     int
+	}{
+		"filled in":  {map[string]any{"matchExpressions": []any{map[string]any{"key": "k8s.ovn.org/egress-assignable", "operator": "Exists"}}}, 0},
+		"other ones": {map[string]any{"matchLabels": map[string]any{"a": "b"}}, 1},
+		"all nodes":  {map[string]any{}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			live := custom(t, intent)
+			set(live.Object, tc.selector, "spec", "egressNodeSelector")
+			d, err := customComparer(t).Compare(custom(t, intent), live)
+			if err != nil || len(d.Changes) != tc.want {
+				t.Errorf("changes %v, %v; want %d", d.Paths(), err, tc.want)
 			}
 		})
 	}

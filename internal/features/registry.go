@@ -16,6 +16,7 @@ package features
 import (
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
 	"github.com/bulkhead-dev/bulkhead/internal/features/access"
+	"github.com/bulkhead-dev/bulkhead/internal/features/egress"
 	"github.com/bulkhead-dev/bulkhead/internal/features/images"
 	"github.com/bulkhead-dev/bulkhead/internal/features/ingress"
 	"github.com/bulkhead-dev/bulkhead/internal/features/limits"
@@ -35,6 +36,7 @@ func All() []feature.Feature {
 		quota.Room{},
 		limits.Room{},
 		ingress.Room{},
+		egress.Room{},
 		images.Room{},
 		storage.Room{},
 		placement.Room{},

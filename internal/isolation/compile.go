@@ -60,6 +60,13 @@ type opening struct {
 	selectors []labelBox
 	pods      labelBox
 	ports     []region
+
+	// What follows is of rules of cluster policies. Who says who the peers are, where that isn't in their addresses or
+	// labels. Behind says that pods that have one of the addresses are peers too; of the opening that these pods are,
+	// among are the addresses.
+	who    string
+	behind bool
+	among  addresses
 }
 
 // everybody is what a rule without peers and ports opens, and what is open where no policy is.

@@ -48,6 +48,9 @@ type Directory struct {
 	// live and intended find namespaces by the labels that they have, and that they are meant to have.
 	live, intended index
 
+	// tiers are the cluster policies.
+	tiers tierIndex
+
 	watchers watchers
 }
 
@@ -91,7 +94,7 @@ const (
 
 // NewDirectory returns a Directory without namespaces.
 func NewDirectory() *Directory {
-	return &Directory{byName: map[string]int32{}, live: index{}, intended: index{}, watchers: newWatchers()}
+	return &Directory{byName: map[string]int32{}, live: index{}, intended: index{}, tiers: newTierIndex(), watchers: newWatchers()}
 }
 
 // Put tells the directory of a namespace that is new or may have changed. It returns, sorted, the namespaces for which
@@ -123,7 +126,11 @@ func (d *Directory) Put(ns Namespace) []string {
 		}
 	}
 	d.entries[id] = after
-	return d.watchers.dependents(before, after)
+	again := d.watchers.dependents(before, after)
+	if after.tenant != "" && !slices.Equal(d.tiers.of(before), d.tiers.of(after)) {
+		again = insert(again, after.name)
+	}
+	return again
 }
 
 // Delete tells the directory that a namespace is gone, and forgets it. It returns the same as Put.

@@ -29,7 +29,31 @@
 // A namespace that doesn't exist yet counts as one of nobody, without labels: a selector that would match it opens the
 // tenant to whatever is created next, and is "every pod in the cluster".
 //
-// What the model doesn't know: pods by their addresses (a range is a range of addresses, whether there are pods behind
-// it or not, since plugins differ here), the node of a pod (which always may connect to it), pods on the host's network
-// (they are addresses), protocols other than TCP, UDP and SCTP, and every other policy API.
+// # Cluster policies
+//
+// Tiered policies (ClusterPolicyAPIs) come before NetworkPolicies or after them. What their Accept rules let pass is a
+// union of boxes too, attributed to the policy; what the Admin tier decides is subtracted from what NetworkPolicies open,
+// and what either tier decides from what is open because nothing selects the pods. Where the outcome isn't certain, the
+// verdict is that it is open:
+//
+//   - Of policies with the same priority, and of different kinds, either may come first: an Accept counts as if it were
+//     before a Deny, and a Deny as if it were behind every Pass.
+//   - A range in a rule is for pods that have such an address too, unlike an ipBlock in a NetworkPolicy. Pods' addresses
+//     aren't known: an Accept or Pass may match every pod, a Deny none unless it is for all addresses of both families.
+//     What the spec opens of a range is opened to pods in it. No pod has a loopback, link-local or multicast address.
+//   - Nodes' addresses aren't known: an Accept or Pass may match any that a node can have, a Deny none.
+//   - Domain names may resolve to any address or pod.
+//   - What isn't understood (a field, an action, a tier, a priority, a subject) may match everything in an Accept or Pass,
+//     and closes nothing in a Deny. The finding says what it was. Only a peer without any field is read as the API says:
+//     such an Accept matches nothing, such a Deny or Pass denies everybody on its ports.
+//   - What takes too long to subtract isn't subtracted.
+//
+// That the plugin enforces an API that the cluster serves is taken for granted, as it is of NetworkPolicies.
+//
+// # Limits
+//
+// What the model doesn't know: pods by their addresses where NetworkPolicies name them (a range is a range of addresses
+// there, whether there are pods behind it or not, since plugins differ here), the node of a pod (which always may connect
+// to it), pods on the host's network (they are addresses, and neither subjects nor peers of cluster policies), protocols
+// other than TCP, UDP and SCTP, and every other policy API.
 package isolation

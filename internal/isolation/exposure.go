@@ -35,6 +35,8 @@ type view struct {
 	ghost *entry
 	// looked are the selectors of namespaces that were looked at, by their words.
 	looked map[string]labelBox
+	// tiers are the cluster policies that select the namespace; nil if none do.
+	tiers *tierView
 }
 
 // unknown is the number of a namespace that the directory doesn't know.
@@ -47,7 +49,16 @@ func newView(dir *Directory, tenant, namespace string) view {
 		v.self = unknown
 		v.ghost = newEntry(Namespace{Name: namespace, Tenant: tenant, Labels: map[string]string{v1alpha1.LabelTenant: tenant}})
 	}
+	v.tiers = newTierView(dir.tiers.of(v.entry()))
 	return v
+}
+
+// entry is the namespace itself.
+func (v *view) entry() *entry {
+	if v.ghost != nil {
+		return v.ghost
+	}
+	return v.dir.entries[v.self]
 }
 
 // peers returns the namespaces of the opening's pods, by the labels that namespaces have and by those that they are
@@ -76,7 +87,9 @@ func (v *view) peers(o *opening) (live, intended coset[int32], honest bool) {
 type analysis struct {
 	view
 	spec, live []*networkingv1.NetworkPolicy
-	allowances map[networkingv1.PolicyType]*allowance
+	// clusterSpec are the spec's cluster policies that are meant to select the namespace.
+	clusterSpec []*clusterPolicy
+	allowances  map[networkingv1.PolicyType]*allowance
 	// budget is the number of steps left.
 	budget int
 
@@ -90,8 +103,9 @@ type analysis struct {
 // An exposure is what one policy, or the lack of one, opens beyond the spec in one direction.
 type exposure struct {
 	direction networkingv1.PolicyType
-	// policy is the live policy; nil if no policy selects the pods.
-	policy *networkingv1.NetworkPolicy
+	// policy or cluster is the live policy; both are nil if no policy selects the pods.
+	policy  *networkingv1.NetworkPolicy
+	cluster *clusterPolicy
 	// targets are the pods of the namespace.
 	targets []labelBox
 	parts   []part
@@ -130,6 +144,7 @@ func analyse(dir *Directory, in NetworkInput) *analysis {
 		lies:       map[int32]*lie{},
 		clean:      true,
 	}
+	a.clusterSpec = a.readClusterSpec(in.ClusterSpec)
 	asSpec := map[*networkingv1.NetworkPolicy]bool{}
 	for _, p := range a.live {
 		asSpec[p] = a.asSpec(p)
@@ -143,7 +158,7 @@ func analyse(dir *Directory, in NetworkInput) *analysis {
 				selected = append(selected, target)
 			}
 		}
-		a.gap(d, selected)
+		a.clusterPolicies(d, a.gap(d, selected))
 	}
 	return a
 }
@@ -181,10 +196,13 @@ func (a *analysis) policy(p *networkingv1.NetworkPolicy, d networkingv1.PolicyTy
 			live, intended, honest := a.peers(&o)
 			a.clean = a.clean && honest
 			if !asSpec {
-				a.compare(&e, target, o, live.intersect(intended))
+				a.compare(&e, target, o, live.intersect(intended), tierAdmin)
 			}
 			if lying := live.minus(intended); !lying.empty() {
-				a.lying(part{direction: d, target: target, opening: o}, lying)
+				a.lying(part{direction: d, target: target, opening: o}, lying, func(boxes []box) []box {
+					rest, _ := a.undecided(tierAdmin, d, boxes)
+					return rest
+				})
 			}
 		}
 	}
@@ -192,12 +210,14 @@ func (a *analysis) policy(p *networkingv1.NetworkPolicy, d networkingv1.PolicyTy
 	return target, true
 }
 
-// compare adds to the exposure what of the opening the spec doesn't allow.
-func (a *analysis) compare(e *exposure, target labelBox, o opening, namespaces coset[int32]) {
+// compare adds to the exposure what of the opening the spec doesn't allow, and the tiers don't decide.
+func (a *analysis) compare(e *exposure, target labelBox, o opening, namespaces coset[int32], tiers tier) {
 	rest, complete := a.beyond(e.direction, o.boxes(target, namespaces))
-	if len(rest) > 0 {
-		e.parts = append(e.parts, part{direction: e.direction, target: target, opening: o, rest: rest})
+	rest, less := a.undecided(tiers, e.direction, rest)
+	if less {
+		o = o.narrowed(rest)
 	}
+	e.add(target, o, rest)
 	e.tooComplex = e.tooComplex || !complete
 }
 
@@ -207,13 +227,14 @@ func (a *analysis) keep(e exposure) {
 	}
 }
 
-// lying notes what an opening opens to namespaces by labels that they aren't meant to have.
-func (a *analysis) lying(p part, namespaces coset[int32]) {
+// lying notes what an opening opens to namespaces by labels that they aren't meant to have, as far as it gets through.
+func (a *analysis) lying(p part, namespaces coset[int32], through func([]box) []box) {
 	boxes := p.opening.boxes(p.target, namespaces)
 	rest, complete := a.beyond(p.direction, boxes)
 	if !complete {
 		rest = boxes
 	}
+	rest = through(rest)
 	open := coset[int32]{}
 	for i := range rest {
 		open = open.union(rest[i].namespaces)
@@ -233,23 +254,28 @@ func (a *analysis) lying(p part, namespaces coset[int32]) {
 	}
 }
 
-// gap looks at the pods that no live policy selects: everything is open to them.
-func (a *analysis) gap(d networkingv1.PolicyType, selected []labelBox) {
+// gap looks at the pods that no live policy selects: everything is open to them that no tier decides. It returns those
+// pods.
+func (a *analysis) gap(d networkingv1.PolicyType, selected []labelBox) []labelBox {
 	if slices.ContainsFunc(selected, func(b labelBox) bool { return len(b) == 0 }) {
-		return
+		return nil
 	}
 	free, complete := subtractLabels(nil, selected, &a.budget)
 	if complete && len(free) == 0 {
-		return
+		return nil
 	}
 	a.clean = false
 	e := exposure{direction: d, targets: free, tooComplex: !complete}
 	for _, o := range everybody([]region{allPorts()}) {
 		for _, target := range free {
-			a.compare(&e, target, o, everything[int32]())
+			a.compare(&e, target, o, everything[int32](), tierAdmin|tierBaseline)
 		}
 	}
 	a.keep(e)
+	if !complete {
+		return []labelBox{nil}
+	}
+	return free
 }
 
 // beyond returns disjoint boxes that make up what of these the spec doesn't allow. If that takes too long, it is false,
@@ -305,6 +331,7 @@ func (a *analysis) allowed(d networkingv1.PolicyType) *allowance {
 			out.boxes = append(out.boxes, o.boxes(target, everything[int32]())...)
 		}
 	}
+	out.boxes = append(out.boxes, a.specAccepts(d)...)
 	for _, b := range out.boxes {
 		b.ports = allPorts()
 		out.anyPort = append(out.anyPort, b)

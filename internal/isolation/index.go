@@ -13,6 +13,7 @@
 package isolation
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unique"
@@ -91,7 +92,7 @@ func (x index) remove(id int32, labels []label) {
 	}
 }
 
-func insert(ids []int32, id int32) []int32 {
+func insert[T cmp.Ordered](ids []T, id T) []T {
 	i, found := slices.BinarySearch(ids, id)
 	if found {
 		return ids

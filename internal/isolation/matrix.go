@@ -71,7 +71,8 @@ type Matrix struct {
 }
 
 // Reachability returns the pairs of different parties that can connect by what is live, of which at least one is among
-// the tenants; of all tenants if none are given. live are all NetworkPolicies of the cluster by namespace. What is too
+// the tenants; of all tenants if none are given. live are all NetworkPolicies of the cluster by namespace; the cluster
+// policies are those that the directory was told of. What is too
 // complex to be taken apart counts as open. It takes time for every two namespaces that can connect.
 func Reachability(dir *Directory, live map[string][]*networkingv1.NetworkPolicy, tenants []string) Matrix {
 	dir.mu.RLock()
@@ -132,6 +133,7 @@ func (v *view) open(policies []*networkingv1.NetworkPolicy, d networkingv1.Polic
 			}
 		}
 	}
+	out, _ = v.undecided(tierAdmin, d, out)
 	budget := maxSteps
 	free, complete := subtractLabels(nil, selected, &budget)
 	if !complete {
@@ -139,8 +141,12 @@ func (v *view) open(policies []*networkingv1.NetworkPolicy, d networkingv1.Polic
 	}
 	for _, o := range everybody([]region{allPorts()}) {
 		for _, target := range free {
-			out = append(out, o.boxes(target, everything[int32]())...)
+			open, _ := v.undecided(tierAdmin|tierBaseline, d, o.boxes(target, everything[int32]()))
+			out = append(out, open...)
 		}
+	}
+	if v.tiers != nil {
+		out = append(out, v.tiersOpen(d, free)...)
 	}
 	return out
 }

@@ -18,6 +18,7 @@ import (
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 )
@@ -36,10 +37,13 @@ type NetworkInput struct {
 	Spec []*networkingv1.NetworkPolicy
 	// Live are all policies that are there, whoever made them. They are read only.
 	Live []*networkingv1.NetworkPolicy
+	// ClusterSpec are the cluster policies that the tenant's spec renders, if any: what they accept is allowed. Those that
+	// are live are the directory's (PutClusterPolicy), whoever made them. They are read only.
+	ClusterSpec []*unstructured.Unstructured
 }
 
 // Network returns what opens the namespace's pods beyond the spec, the gravest first; Since is zero. There is at most
-// one finding for each live policy and direction, about the policy; one for each direction in which no policy selects
+// one finding for each live policy and direction, about the policy, a cluster policy among them; one for each direction in which no policy selects
 // some pods, about the Namespace; and one for each namespace, 32 at most, whose labels let it pass through an opening
 // that isn't meant for it, about that Namespace. It takes time for this namespace's policies, and for the
 // namespaces that they select by something else than "all".
@@ -59,7 +63,10 @@ func (a *analysis) findings() []v1alpha1.IsolationFinding {
 	for i := range a.exposures {
 		e := &a.exposures[i]
 		object := v1alpha1.ObjectReference{Kind: "Namespace", Name: a.namespace}
-		if e.policy != nil {
+		switch {
+		case e.cluster != nil:
+			object = v1alpha1.ObjectReference{Group: tierGroup, Kind: e.cluster.kind, Name: e.cluster.name}
+		case e.policy != nil:
 			object = v1alpha1.ObjectReference{
 				Group: networkingv1.GroupName, Kind: "NetworkPolicy", Namespace: a.namespace, Name: e.policy.Name,
 			}

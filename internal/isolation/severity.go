@@ -13,6 +13,8 @@
 package isolation
 
 import (
+	"slices"
+
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -56,12 +58,18 @@ func (v *view) whose(id int32) belonging {
 //     pods can connect.
 //   - Medium: the tenant's own pods.
 //
+// Pods that may have one of the addresses that a cluster policy names are High, as the addresses are, unless these are
+// all of a private block: then every pod may be among them.
+//
 // Where the spec lets the same pods talk to the same peer, only on other ports, it is one step less, but for the
 // metadata address. What is too complex to be compared is Critical.
 func (a *analysis) severity(p *part) v1alpha1.Severity {
 	worst := v1alpha1.SeverityMedium
 	for _, b := range p.rest {
 		s := a.boxSeverity(p.direction, &b)
+		if p.opening.among != nil && !likelyPods(p.opening.among) {
+			s = v1alpha1.SeverityHigh
+		}
 		if (s == v1alpha1.SeverityCritical && reachesMetadata(p.direction, &b)) || !a.onlyPorts(p.direction, b) {
 			worst = worse(worst, s)
 			continue
@@ -89,6 +97,11 @@ func (v *view) boxSeverity(d networkingv1.PolicyType, b *box) v1alpha1.Severity 
 	return [...]v1alpha1.Severity{
 		ours: v1alpha1.SeverityMedium, nobodys: v1alpha1.SeverityHigh, theirs: v1alpha1.SeverityCritical,
 	}[worst]
+}
+
+// likelyPods says whether the addresses are all of a block that pods often have theirs from.
+func likelyPods(a addresses) bool {
+	return slices.ContainsFunc(podBlocks(), func(block addresses) bool { return len(block.minus(a)) == 0 })
 }
 
 func reachesMetadata(d networkingv1.PolicyType, b *box) bool {

@@ -86,8 +86,17 @@ func (v *view) targetWords(targets []labelBox) string {
 
 // peerWords says who the peers of a part are, of those that the spec doesn't allow.
 func (v *view) peerWords(p *part) string {
+	switch {
+	case p.opening.among != nil:
+		return "every pod in the cluster with such an address"
+	case p.opening.who != "" && p.opening.outside == nil:
+		return p.opening.who
+	}
 	if p.opening.outside != nil {
-		words := addressWords(p.opening.outside)
+		words := p.opening.who
+		if words == "" {
+			words = addressWords(p.opening.outside)
+		}
 		switch {
 		case !slices.ContainsFunc(p.rest, func(b box) bool { return reachesMetadata(p.direction, &b) }):
 			return words
@@ -203,17 +212,17 @@ func (v *view) reach(e *exposure, verb string) string {
 // sentence says what the exposure is.
 func (v *view) sentence(e *exposure) string {
 	switch {
-	case e.policy == nil && len(e.parts) == 0:
+	case e.unselected() && len(e.parts) == 0:
 		return clip(fmt.Sprintf("the NetworkPolicies of %s are too complex to prove that they select all its pods for %s: "+
 			"some may be open to everybody", v.namespace, e.direction), maxSentence)
-	case e.policy == nil:
+	case e.unselected():
 		what := "selects any pod of "
 		if len(e.targets[0]) > 0 {
 			what = "selects all pods of "
 		}
 		return clip(fmt.Sprintf("no NetworkPolicy %s%s for %s: %s", what, v.namespace, e.direction, v.reach(e, "can reach")), maxSentence)
 	}
-	subject := fmt.Sprintf("NetworkPolicy %s/%s", v.namespace, clip(e.policy.Name, maxName))
+	subject, doubts := v.policyWords(e)
 	if len(e.parts) == 0 {
 		return clip(fmt.Sprintf("%s is too complex to be proven harmless: it may let everybody %s", subject,
 			map[networkingv1.PolicyType]string{
@@ -221,7 +230,18 @@ func (v *view) sentence(e *exposure) string {
 				networkingv1.PolicyTypeEgress:  "be reached by " + v.targetWords(e.targets),
 			}[e.direction]), maxSentence)
 	}
-	return clip(subject+" lets "+v.reach(e, "reach"), maxSentence)
+	return clip(subject+" lets "+v.reach(e, "reach"), maxSentence-utf8.RuneCountInString(doubts)) + doubts
+}
+
+// unselected says that the exposure is of pods that no policy selects.
+func (e *exposure) unselected() bool { return e.policy == nil && e.cluster == nil }
+
+// policyWords names the policy, and says what of it isn't understood.
+func (v *view) policyWords(e *exposure) (subject, doubts string) {
+	if e.cluster != nil {
+		return e.cluster.kind + " " + clip(e.cluster.name, maxName), e.cluster.doubtWords()
+	}
+	return fmt.Sprintf("NetworkPolicy %s/%s", v.namespace, clip(e.policy.Name, maxName)), ""
 }
 
 // lieSentence says what the labels of the namespace open.

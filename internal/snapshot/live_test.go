@@ -30,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
 	"github.com/bulkhead-dev/bulkhead/internal/snapshot"
@@ -96,6 +97,11 @@ func TestLive(t *testing.T) {
 	want := []string{
 		"TenantList ", "TenantList ", "TenantClassList ", "NamespaceList ", "NetworkPolicyList ", "RoleBindingList ", "ClusterRoleList ",
 		"ClusterRoleBindingList ", "EndpointSliceList default", "CustomResourceDefinitionList ", "ResourceQuotaList ", "LimitRangeList ",
+	}
+	for _, gvk := range snapshot.Kinds(features.All()) {
+		if engine.Optional(newScheme(t), gvk) && gvk != exposure.DefinitionKind {
+			want = append(want, gvk.Kind+"List ")
+		}
 	}
 	if diff := cmp.Diff(want, lists); diff != "" {
 		t.Errorf("listed (-want +got):\n%s", diff)

@@ -13,10 +13,12 @@
 package ingress
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -28,10 +30,14 @@ import (
 // maxHostname is how long a DNS name may be, in characters.
 const maxHostname = validation.DNS1123SubdomainMaxLength
 
-// Room renders guard-rail data of spec.ingress.
+// Room renders what spec.ingress opens, the tenant's Gateway, and guard-rail data.
 type Room struct{}
 
-var _ feature.Feature = Room{}
+var (
+	_ feature.Feature       = Room{}
+	_ feature.ClusterScoped = Room{}
+	_ feature.Observer      = Room{}
+)
 
 // Name implements feature.Feature.
 func (Room) Name() string { return "ingress" }
@@ -42,12 +48,16 @@ func (Room) Condition() string { return v1alpha1.ConditionIngressReady }
 // Field implements feature.Explained.
 func (Room) Field() string { return "spec.ingress" }
 
-// Owns implements feature.Feature. The room renders annotations only.
-func (Room) Owns() []schema.GroupVersionKind { return nil }
+// Owns implements feature.Feature.
+func (Room) Owns() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy")}
+}
 
-// Render returns the annotations that the rule ingress reads, or nothing without the block. Classes keep the order of the
-// spec, where the first is the default; hostnames and types of Services are sorted. What isn't a class, a hostname (once
-// the tenant's name is filled in) or a type is an error: it could become two entries of a list, or one that means nothing.
+// Render returns the NetworkPolicy that lets in the tenant's ingress controllers, if there are any, and the annotations
+// that the rule ingress reads, or nothing without the block. Classes keep the order of the spec, where the first is the
+// default; hostnames and types of Services are sorted. What isn't a class, a hostname (once the tenant's name is filled in)
+// or a type is an error: it could become two entries of a list, or one that means nothing. A hostname that an older tenant
+// has is left out, which is a finding.
 func (Room) Render(f feature.Facts) (feature.Result, error) {
 	if f.Policy.Ingress == nil {
 		return feature.Result{}, nil
@@ -60,22 +70,66 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	errs = append(errs, wrong...)
 	types, wrong := check(spec.ServiceTypes, at.Child("serviceTypes"), validateType)
 	errs = append(errs, wrong...)
+	wall, wrong := allowControllers(f.Namespace, spec.Controllers, at.Child("controllers"))
+	errs = append(errs, wrong...)
 	if len(errs) > 0 {
 		return feature.Result{}, errs.ToAggregate()
 	}
 	slices.Sort(hostnames)
 	slices.Sort(types)
 
-	annotations := map[string]string{}
+	var result feature.Result
+	if wall != nil {
+		result.Walls = append(result.Walls, wall)
+	}
+	hostnames, result.Findings = untaken(hostnames, f.Taken, at.Child("hostnames"))
+	result.Annotations = map[string]string{}
 	for key, entries := range map[string][]string{
 		v1alpha1.GuardIngressClasses: ingressClasses, v1alpha1.GuardGatewayClasses: gatewayClasses,
 		v1alpha1.GuardHostnames: hostnames, v1alpha1.GuardServiceTypes: types,
+		v1alpha1.GuardGateway: ownGateway(f.Tenant, spec.Gateway),
 	} {
 		if len(entries) > 0 {
-			annotations[key] = strings.Join(entries, ",")
+			result.Annotations[key] = strings.Join(entries, ",")
 		}
 	}
-	return feature.Result{Annotations: annotations}, nil
+	return result, nil
+}
+
+// ownGateway is where the tenant's Gateway is, in the form of v1alpha1.GuardGateway; nothing if it has none. What is wrong
+// with it RenderTenant says.
+func ownGateway(tenant string, gateway *v1alpha1.IngressGateway) []string {
+	if gateway == nil || len(validation.IsDNS1123Label(string(gateway.Namespace))) > 0 {
+		return nil
+	}
+	return []string{string(gateway.Namespace) + "/" + feature.NamespacedName(tenant)}
+}
+
+// untaken returns the hostnames that no older tenant has, and a finding for each of the others.
+func untaken(hostnames []string, taken feature.Claims, at *field.Path) ([]string, []feature.Finding) {
+	var free []string
+	var findings []feature.Finding
+	for _, hostname := range hostnames {
+		holder, ok := taken.Hostnames[hostname]
+		if !ok {
+			free = append(free, hostname)
+			continue
+		}
+		findings = append(findings, feature.Finding{
+			Reason: v1alpha1.ReasonHostnameConflict,
+			Message: fmt.Sprintf("%s: %q is left out, because the older tenant %q has %s: remove it here, or what claims it in "+
+				"ingress.hostnames of Tenant %q or its class", at, hostname, holder, claim(hostname), holder),
+		})
+	}
+	return free, findings
+}
+
+// claim says in words by what another tenant can have a hostname.
+func claim(hostname string) string {
+	if strings.HasPrefix(hostname, "*.") {
+		return "the same wildcard, one that covers it, or a name below it"
+	}
+	return "the same name, or a wildcard that covers it"
 }
 
 // check returns the entries of a list, each once, and what is wrong with them.

@@ -20,5 +20,9 @@
 // What is rendered equals what the API server stores, and doesn't depend on the order of the user's lists.
 // Where an empty list would mean "everything" (peers, ports), the room refuses it instead of rendering it.
 //
+// NetworkPolicies add up whoever wrote them. Where the cluster serves ClusterNetworkPolicies or AdminNetworkPolicies, the
+// strict tier says the same again above them (tier.go), so that nobody's NetworkPolicy opens what the spec doesn't.
+//
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy.networking.k8s.io,resources=clusternetworkpolicies;adminnetworkpolicies,verbs=list;watch;create;patch;delete
 package network

@@ -13,7 +13,6 @@
 package network
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -50,7 +49,7 @@ func guardData(f feature.Facts, spec v1alpha1.Network, at *field.Path) (map[stri
 				}
 				tenants[o.Direction] = append(tenants[o.Direction], p.Tenant)
 			case p.CIDR != "" && len(p.Except) == 0:
-				prefix, err := parseCIDR(p.CIDR, here.Child("cidr"))
+				prefix, err := feature.ParseCIDR(p.CIDR, here.Child("cidr"))
 				if err != nil {
 					errs = append(errs, err)
 				}
@@ -65,8 +64,8 @@ func guardData(f feature.Facts, spec v1alpha1.Network, at *field.Path) (map[stri
 	if spec.Boundary != "" && spec.Boundary != v1alpha1.BoundaryTenant {
 		data[v1alpha1.GuardBoundary] = string(spec.Boundary)
 	}
-	list(data, v1alpha1.GuardIngressCIDRs, outermost(ranges[v1alpha1.Ingress]))
-	list(data, v1alpha1.GuardEgressCIDRs, outermost(ranges[v1alpha1.Egress]))
+	list(data, v1alpha1.GuardIngressCIDRs, feature.OutermostPrefixes(ranges[v1alpha1.Ingress]))
+	list(data, v1alpha1.GuardEgressCIDRs, feature.OutermostPrefixes(ranges[v1alpha1.Egress]))
 	list(data, v1alpha1.GuardIngressTenants, slices.Compact(slices.Sorted(slices.Values(tenants[v1alpha1.Ingress]))))
 	list(data, v1alpha1.GuardEgressTenants, slices.Compact(slices.Sorted(slices.Values(tenants[v1alpha1.Egress]))))
 	if spec.DNS != v1alpha1.DNSNone {
@@ -84,21 +83,6 @@ func list[T any](data map[string]string, key string, entries []T) {
 	if len(texts) > 0 {
 		data[key] = strings.Join(texts, ",")
 	}
-}
-
-// outermost returns the ranges sorted, without those that are inside another.
-func outermost(ranges []netip.Prefix) []netip.Prefix {
-	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b netip.Prefix) int {
-		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
-	})
-	// Two ranges are one inside the other, or have nothing in common, and the larger of two comes first.
-	var out []netip.Prefix
-	for _, r := range sorted {
-		if len(out) == 0 || !out[len(out)-1].Contains(r.Addr()) {
-			out = append(out, r)
-		}
-	}
-	return out
 }
 
 // guardDNS returns where the cluster's DNS is, in the form of v1alpha1.GuardDNS, or nothing if that isn't fully known, or

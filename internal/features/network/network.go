@@ -41,14 +41,17 @@ const (
 type (
 	policyConfig = networkingv1ac.NetworkPolicyApplyConfiguration
 	peerConfig   = networkingv1ac.NetworkPolicyPeerApplyConfiguration
-	portConfig   = networkingv1ac.NetworkPolicyPortApplyConfiguration
 	egressConfig = networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration
 )
 
-// Room renders NetworkPolicies.
+// Room renders NetworkPolicies and, where the cluster has an API for it, the strict tier above them.
 type Room struct{}
 
-var _ feature.Feature = Room{}
+var (
+	_ feature.Feature       = Room{}
+	_ feature.ClusterScoped = Room{}
+	_ feature.Observer      = Room{}
+)
 
 // Name implements feature.Feature.
 func (Room) Name() string { return "network" }
@@ -174,31 +177,42 @@ func allowDNS(f feature.Facts) *policyConfig {
 		WithTo(networkingv1ac.NetworkPolicyPeer().
 			WithNamespaceSelector(matchLabels(map[string]string{corev1.LabelMetadataName: dns.Namespace})).
 			WithPodSelector(matchLabels(dns.PodLabels)))
+	return egress(nameAllowDNS, f.Namespace, rule.WithPorts(feature.NetworkPolicyPorts(dnsPorts(dns))...))
+}
+
+// dnsPorts are the ports of the cluster's DNS, for TCP and UDP.
+func dnsPorts(dns feature.DNS) []v1alpha1.Port {
 	var ports []v1alpha1.Port
 	for _, port := range dns.Ports {
 		ports = append(ports, v1alpha1.Port{Protocol: corev1.ProtocolTCP, Port: port},
 			v1alpha1.Port{Protocol: corev1.ProtocolUDP, Port: port})
 	}
-	return egress(nameAllowDNS, f.Namespace, rule.WithPorts(renderPorts(ports)...))
+	return ports
+}
+
+// apiServerRanges are the API server's addresses, each as a range, by port.
+func apiServerRanges(cluster feature.ClusterFacts) map[uint16][]netip.Prefix {
+	byPort := map[uint16][]netip.Prefix{}
+	for _, a := range cluster.APIServer {
+		if !a.IsValid() || a.Port() == 0 {
+			continue
+		}
+		// The zone of a link-local address can't be part of a range.
+		ip := a.Addr().Unmap().WithZone("")
+		byPort[a.Port()] = append(byPort[a.Port()], netip.PrefixFrom(ip, ip.BitLen()))
+	}
+	return byPort
 }
 
 // allowAPIServer opens egress to the API server's own addresses, one rule for each port, or returns nil if no
 // address is known. The address of the Service "kubernetes" wouldn't do: most network plugins judge a packet by
 // the address it is translated to.
 func allowAPIServer(f feature.Facts) *policyConfig {
-	byPort := map[uint16][]netip.Prefix{}
-	for _, a := range f.Cluster.APIServer {
-		if !a.IsValid() || a.Port() == 0 {
-			continue
-		}
-		// A single address as a range. The zone of a link-local address can't be part of one.
-		ip := a.Addr().Unmap().WithZone("")
-		byPort[a.Port()] = append(byPort[a.Port()], netip.PrefixFrom(ip, ip.BitLen()))
-	}
+	byPort := apiServerRanges(f.Cluster)
 	var rules []*egressConfig
 	for _, port := range sortedKeys(byPort) {
 		rule := networkingv1ac.NetworkPolicyEgressRule().
-			WithPorts(renderPorts([]v1alpha1.Port{{Protocol: corev1.ProtocolTCP, Port: int32(port)}})...)
+			WithPorts(feature.NetworkPolicyPorts([]v1alpha1.Port{{Protocol: corev1.ProtocolTCP, Port: int32(port)}})...)
 		for _, prefix := range uniquePrefixes(byPort[port]) {
 			rule.WithTo(networkingv1ac.NetworkPolicyPeer().WithIPBlock(networkingv1ac.IPBlock().WithCIDR(prefix.String())))
 		}

@@ -16,9 +16,7 @@ import (
 	"cmp"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
@@ -57,10 +55,10 @@ func renderOpenings(openings []v1alpha1.Opening, namespace string, at *field.Pat
 }
 
 func renderOpening(o v1alpha1.Opening, namespace string, at *field.Path) (*policyConfig, field.ErrorList) {
-	errs := validatePorts(o.Ports, at.Child("ports"))
+	errs := feature.ValidatePorts(o.Ports, at.Child("ports"))
 	peers, invalid := renderPeers(o.Peers, at.Child("peers"))
 	errs = append(errs, invalid...)
-	ports := renderPorts(o.Ports)
+	ports := feature.NetworkPolicyPorts(o.Ports)
 	name := prefixAllow + o.Name
 	switch o.Direction {
 	case v1alpha1.Ingress:
@@ -73,50 +71,4 @@ func renderOpening(o v1alpha1.Opening, namespace string, at *field.Path) (*polic
 		return nil, append(errs, field.NotSupported(at.Child("direction"), o.Direction,
 			[]v1alpha1.Direction{v1alpha1.Ingress, v1alpha1.Egress}))
 	}
-}
-
-// renderPorts returns the ports sorted, each once, with the protocol that the server would fill in. No ports
-// mean all ports.
-func renderPorts(ports []v1alpha1.Port) []*portConfig {
-	all := slices.Clone(ports)
-	for i := range all {
-		all[i].Protocol = cmp.Or(all[i].Protocol, corev1.ProtocolTCP)
-	}
-	slices.SortFunc(all, func(a, b v1alpha1.Port) int {
-		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.EndPort, b.EndPort), cmp.Compare(a.Protocol, b.Protocol))
-	})
-	var out []*portConfig
-	for _, port := range slices.Compact(all) {
-		p := networkingv1ac.NetworkPolicyPort().WithProtocol(port.Protocol)
-		if port.Port != 0 {
-			p.WithPort(intstr.FromInt32(port.Port))
-		}
-		if port.EndPort != 0 {
-			p.WithEndPort(port.EndPort)
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// validatePorts refuses what would open more ports than are written.
-func validatePorts(ports []v1alpha1.Port, at *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for i, p := range ports {
-		here := at.Index(i)
-		switch p.Protocol {
-		case "", corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP:
-		default:
-			errs = append(errs, field.NotSupported(here.Child("protocol"), p.Protocol,
-				[]corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}))
-		}
-		if p.Port < 0 || p.Port > 65535 {
-			errs = append(errs, field.Invalid(here.Child("port"), p.Port, "must be between 1 and 65535, or unset for all ports"))
-		}
-		if p.EndPort != 0 && (p.Port == 0 || p.EndPort < p.Port || p.EndPort > 65535) {
-			errs = append(errs, field.Invalid(here.Child("endPort"), p.EndPort,
-				"must be between port and 65535, and needs port"))
-		}
-	}
-	return errs
 }

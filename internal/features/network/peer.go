@@ -25,6 +25,7 @@ import (
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/feature"
 )
 
 // A rendered peer has a key that is equal exactly for equal peers, and sorts them.
@@ -97,40 +98,24 @@ func renderSelectors(namespaces, pods *metav1.LabelSelector) renderedPeer {
 	return renderedPeer{key: key, peer: peer}
 }
 
-// renderSelector returns the selector with its expressions and their values sorted, each once, and a key that is
-// equal exactly for equal selectors.
+// renderSelector returns the selector in canonical form, and a key that is equal exactly for equal selectors.
 func renderSelector(s *metav1.LabelSelector) (*metav1ac.LabelSelectorApplyConfiguration, string) {
-	var expressions []metav1.LabelSelectorRequirement
-	for _, e := range s.MatchExpressions {
-		e.Values = slices.Compact(slices.Sorted(slices.Values(e.Values)))
-		expressions = append(expressions, e)
-	}
-	compare := func(a, b metav1.LabelSelectorRequirement) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Operator, b.Operator), slices.Compare(a.Values, b.Values))
-	}
-	slices.SortFunc(expressions, compare)
-	expressions = slices.CompactFunc(expressions, func(a, b metav1.LabelSelectorRequirement) bool { return compare(a, b) == 0 })
-
-	selector := metav1ac.LabelSelector().WithMatchLabels(s.MatchLabels)
-	for _, e := range expressions {
-		selector.WithMatchExpressions(metav1ac.LabelSelectorRequirement().
-			WithKey(e.Key).WithOperator(e.Operator).WithValues(e.Values...))
-	}
+	canonical := feature.CanonicalSelector(s)
 	// fmt prints maps sorted by key.
-	return selector, fmt.Sprintf("%q %q", s.MatchLabels, expressions)
+	return feature.SelectorConfig(s), fmt.Sprintf("%q %q", canonical.MatchLabels, canonical.MatchExpressions)
 }
 
 // renderBlock returns the peer of a range of addresses, in canonical form.
 func renderBlock(p v1alpha1.Peer, at *field.Path) (renderedPeer, field.ErrorList) {
 	var errs field.ErrorList
-	cidr, err := parseCIDR(p.CIDR, at.Child("cidr"))
+	cidr, err := feature.ParseCIDR(p.CIDR, at.Child("cidr"))
 	if err != nil {
 		return renderedPeer{}, field.ErrorList{err}
 	}
 	var except []netip.Prefix
 	for i, e := range p.Except {
 		here := at.Child("except").Index(i)
-		inner, err := parseCIDR(e, here)
+		inner, err := feature.ParseCIDR(e, here)
 		switch {
 		case err != nil:
 			errs = append(errs, err)
@@ -147,19 +132,4 @@ func renderBlock(p v1alpha1.Peer, at *field.Path) (renderedPeer, field.ErrorList
 		block.WithExcept(e.String())
 	}
 	return renderedPeer{key: fmt.Sprintf("cidr %s %s", cidr, except), peer: networkingv1ac.NetworkPolicyPeer().WithIPBlock(block)}, errs
-}
-
-// parseCIDR returns the range with the bits behind the prefix cleared. The API server would refuse such bits, and
-// refuses IPv4 addresses written as IPv6, which network plugins read in different ways:
-// https://github.com/kubernetes/enhancements/tree/master/keps/sig-network/4858-ip-cidr-validation
-func parseCIDR(c v1alpha1.CIDR, at *field.Path) (netip.Prefix, *field.Error) {
-	const allowed = `must be a range of IPv4 or IPv6 addresses, as "10.20.0.0/16" or "2001:db8::/32"`
-	prefix, err := netip.ParsePrefix(string(c))
-	if err != nil {
-		return netip.Prefix{}, field.Invalid(at, c, allowed)
-	}
-	if prefix.Addr().Is4In6() {
-		return netip.Prefix{}, field.Invalid(at, c, allowed+"; an IPv4 range must be written as IPv4")
-	}
-	return prefix.Masked(), nil
 }

@@ -28,11 +28,15 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/apis"
 	"github.com/bulkhead-dev/bulkhead/internal/facts"
 	"github.com/bulkhead-dev/bulkhead/internal/feature"
+	"github.com/bulkhead-dev/bulkhead/internal/features"
 	"github.com/bulkhead-dev/bulkhead/internal/policy"
 )
 
@@ -53,7 +57,15 @@ func Options() facts.Options {
 			netip.MustParseAddrPort("[2001:db8::1]:443"),
 		},
 		OperatorNamespace: v1alpha1.DefaultOperatorNamespace,
+		APIs:              APIs(),
 	}
+}
+
+// APIs are all optional kinds that rooms render, but for the one that another one makes needless.
+func APIs() []schema.GroupVersionKind {
+	scheme, rooms := clientgoscheme.Scheme, features.All()
+	return slices.DeleteFunc(append(apis.Optional(scheme, rooms, false), apis.Optional(scheme, rooms, true)...),
+		func(kind schema.GroupVersionKind) bool { return kind.Kind == "AdminNetworkPolicy" })
 }
 
 // A Case is one Tenant, and the class that is in force for it.
