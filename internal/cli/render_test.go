@@ -93,6 +93,46 @@ func TestRenderJSON(t *testing.T) {
 	golden.YAML(t, "render", list.Items...)
 }
 
+// TestRenderExamples renders the shared examples as an auditor reads them: all objects of a cluster that has every API, with
+// the strict tier.
+func TestRenderExamples(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string][]string{
+		"render-example-payments":      {"02-payments-pci.yaml"},
+		"render-example-observability": {"03-observability.yaml"},
+		"render-example-classes":       {"04-classes.yaml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"render", "--api-server-addresses", "192.0.2.1:6443", "--apis",
+				"ClusterNetworkPolicy.policy.networking.k8s.io,CiliumEgressGatewayPolicy.cilium.io,CiliumNetworkPolicy.cilium.io"}
+			for _, file := range files {
+				args = append(args, "-f", exampleFile(t, file))
+			}
+			var objects []any
+			for document := range strings.SplitSeq(strings.TrimPrefix(mustRun(t, "", args...), "---\n"), "---\n") {
+				var object any
+				if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+					t.Fatal(err)
+				}
+				objects = append(objects, object)
+			}
+			golden.YAML(t, name, objects...)
+		})
+	}
+}
+
+// TestRenderAPIs names the optional APIs that there are.
+func TestRenderAPIs(t *testing.T) {
+	t.Parallel()
+	if _, _, err := run(t, "", "render", "-f", file, "--apis", "Gateway"); err == nil || !strings.Contains(err.Error(), "Gateway.gateway.networking.k8s.io") {
+		t.Errorf("error %v, want the names that are allowed", err)
+	}
+	if got := mustRun(t, "", "render", "-f", file, "--apis=none", "-o", "table"); strings.Contains(got, "ClusterNetworkPolicy") {
+		t.Errorf("rendered for a cluster without it:\n%s", got)
+	}
+}
+
 func TestRenderInput(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(file)

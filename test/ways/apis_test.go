@@ -15,6 +15,7 @@ package ways
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/crds"
+	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
 
 // cilium is a tenant that asks for a source address of Cilium's and for a name.
@@ -54,7 +56,7 @@ spec:
     gateway: {provider: OVNKubernetes, addresses: [%[2]s]}
 `
 
-var _ = Describe("Optional APIs", Ordered, func() {
+var _ = Describe("Optional APIs", Ordered, ContinueOnFailure, func() {
 	It("scenario 17: an API that is missing is named, and everything else is provisioned", func(ctx SpecContext) {
 		apply(ctx, fmt.Sprintf(cilium, "missing", "192.0.2.1"))
 		Eventually(ctx, named("missing")).Should(SatisfyAll(
@@ -104,6 +106,29 @@ var _ = Describe("Optional APIs", Ordered, func() {
 			Expect(world.Admin.Delete(ctx, live)).To(Succeed())
 			Eventually(ctx, object(egressGatewayPolicy, "", "bulkhead.drifting")).Should(SatisfyAll(Not(BeNil()), HaveField("GetUID()", Not(Equal(live.GetUID())))))
 			Eventually(ctx, named("drifting")).Should(SatisfyAll(ready(), recent("CiliumEgressGatewayPolicy", v1alpha1.DriftObjectMissing)))
+		})
+
+		It("the shared examples of regulated tenants are Ready as they are, and name what is missing without the API", func(ctx SpecContext) {
+			directory := env.Examples()
+			if directory == "" {
+				Skip("the shared examples are not beside the project")
+			}
+			for _, file := range []string{"02-payments-pci.yaml", "03-observability.yaml", "04-classes.yaml"} {
+				path := filepath.Join(directory, file)
+				must(world.Kubectl(ctx, "apply", "-f", path))
+				DeferCleanup(func(ctx context.Context) { must(world.Kubectl(ctx, "delete", "--ignore-not-found", "-f", path)) })
+			}
+			for _, name := range []string{"payments", "observability", "catalog"} {
+				Eventually(ctx, named(name)).Should(ready(), name)
+			}
+			Expect(object(egressGatewayPolicy, "", "bulkhead.payments")(ctx)).To(spec(Equal("198.51.100.10"), "egressGateway", "egressIP"))
+			Expect(policies("payments-api")(ctx)).To(ContainElements("bulkhead-allow-ingress", "bulkhead-allow-metrics", "bulkhead-egress-acquirer"))
+			Expect(policies("observability")(ctx)).To(ContainElement("bulkhead-egress-internet"))
+			Expect(world.RemoveCRDs(ctx, crds.Cilium)).To(Succeed())
+			Eventually(ctx, named("payments")).Should(has(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMissingAPI, "CiliumEgressGatewayPolicy"))
+			Eventually(ctx, named("catalog")).Should(ready())
+			Expect(world.InstallCRDs(ctx, crds.Cilium)).To(Succeed())
+			Eventually(ctx, named("payments")).Should(ready())
 		})
 
 		It("what leaves the spec goes, and with the tenant everything", func(ctx SpecContext) {
@@ -182,7 +207,9 @@ var _ = Describe("Optional APIs", Ordered, func() {
 				return firewall, nil
 			}).ShouldNot(BeEmpty())
 			text := fmt.Sprint(firewall)
-			Expect(text).To(ContainSubstring("127.0.0.1/32"), "the API server of this control plane: the last rule denies everything else")
+			for _, address := range world.Facts.APIServer {
+				Expect(text).To(ContainSubstring(address.Addr().String()+"/32"), "the API server: the last rule denies everything else")
+			}
 			Expect(fmt.Sprint(firewall[len(firewall)-2:])).To(SatisfyAll(ContainSubstring("0.0.0.0/0"), ContainSubstring("::/0"), ContainSubstring("Deny")))
 		})
 	})
@@ -222,8 +249,9 @@ spec:
 			t.Spec.Namespaces[0].Labels = map[string]v1alpha1.LabelValue{"k8s.ovn.org/primary-user-defined-network": ""}
 		})
 		Eventually(ctx, named("late-label")).Should(SatisfyAll(
-			has(v1alpha1.ConditionNamespacesReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, "late-label"),
-			has(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed)))
+			has(v1alpha1.ConditionNamespacesReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidPolicy, "late-label", "user-defined-networks-namespace-label"),
+			has(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidPolicy),
+			has(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidPolicy)))
 		before := requestsOn("late-label")
 		Consistently(ctx, func() int { return requestsOn("late-label") - before }).Should(BeNumerically("<", 5))
 	})

@@ -28,7 +28,7 @@ import (
 type EgressGatewayApplyConfiguration struct {
 	// provider is the network plugin: Cilium, OVNKubernetes or Antrea. Needed, here or in the TenantClass.
 	Provider *apiv1alpha1.EgressProvider `json:"provider,omitempty"`
-	// addresses are the source addresses, 1 to 8, and at most one of each address family with Cilium and Antrea. Needed.
+	// addresses are the source addresses, 1 to 8; at most one of each address family with Cilium, and one with Antrea. Needed.
 	Addresses []apiv1alpha1.IPAddress `json:"addresses,omitempty"`
 	// nodes selects the nodes through which the traffic leaves. Cilium needs it; Antrea and OVN-Kubernetes choose among
 	// the nodes that their own configuration names, and refuse it.
