@@ -80,12 +80,12 @@ func TestCompareCustom(t *testing.T) {
 			[]string{"FieldInjected spec.infrastructure"}},
 		"an empty one says nothing": {func(u map[string]any) { set(u, []any{}, "spec", "addresses") }, nil},
 		"a field of its own":        {func(u map[string]any) { set(u, "x", "rules") }, []string{"FieldInjected rules"}},
-		"a field that is gone":      {func(u map[string]any) { delete(u["spec"].(map[string]any), "gatewayClassName") }, []string{"FieldRemoved spec.gatewayClassName"}},
+		"a field that is gone":      {func(u map[string]any) { unstructured.RemoveNestedField(u, "spec", "gatewayClassName") }, []string{"FieldRemoved spec.gatewayClassName"}},
 		"an item that is injected": {func(u map[string]any) {
 			set(u, append(listeners(u), map[string]any{"name": "evil", "port": int64(8080)}), "spec", "listeners")
 		}, []string{`FieldInjected spec.listeners[name="evil"]`}},
 		"an item that is gone": {func(u map[string]any) { set(u, listeners(u)[:1], "spec", "listeners") }, []string{`FieldRemoved spec.listeners[name="https"]`}},
-		"a field of an item": {func(u map[string]any) { listeners(u)[0].(map[string]any)["port"] = int64(81) },
+		"a field of an item": {func(u map[string]any) { first(u)["port"] = int64(81) },
 			[]string{`FieldModified spec.listeners[name="http"].port`}},
 	}
 	for name, tc := range tests {
@@ -138,13 +138,25 @@ func set(u map[string]any, value any, path ...string) {
 	}
 }
 
+func first(u map[string]any) map[string]any {
+	listener, ok := listeners(u)[0].(map[string]any)
+	if !ok {
+		panic("a listener is no object")
+	}
+	return listener
+}
+
 func listeners(u map[string]any) []any {
 	list, _, err := unstructured.NestedSlice(u, "spec", "listeners")
 	if err != nil {
 		panic(err)
 	}
 	set(u, list, "spec", "listeners")
-	list, _ = u["spec"].(map[string]any)["listeners"].([]any)
+	found, _, err := unstructured.NestedFieldNoCopy(u, "spec", "listeners")
+	if err != nil {
+		panic(err)
+	}
+	list, _ = found.([]any)
 	return list
 }
 
@@ -177,7 +189,7 @@ spec:
 			t.Parallel()
 			live := custom(t, tc.intent)
 			live.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "bulkhead", Operation: "Apply", FieldsType: "FieldsV1",
-				FieldsV1: &metav1.FieldsV1{Raw: []byte(tc.owned)}}})
+				FieldsV1: metav1.NewFieldsV1(tc.owned)}})
 			lost, err := customComparer(t).Unowned(custom(t, tc.intent), live, "bulkhead")
 			if err != nil {
 				t.Fatal(err)

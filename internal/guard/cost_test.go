@@ -14,7 +14,6 @@ package guard_test
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"strings"
@@ -30,9 +29,9 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/cel/environment"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -44,6 +43,8 @@ const (
 	budget = celconfig.PerCallLimit / 4
 	// askBudget is that of an expression that asks the authorizer: one question costs 35 % by itself.
 	askBudget = celconfig.PerCallLimit / 2
+	// question is what the API server counts for one question to the authorizer.
+	question = 350_000
 	// big is how many labels, annotations, subjects and rules the objects have, all of them offending.
 	big = 100
 )
@@ -79,6 +80,13 @@ func requests() map[string]request {
 	old, updated := tenantNamespace("old"), tenantNamespace("new")
 	free := tenantNamespace("free")
 	delete(free.Labels, v1alpha1.LabelTenant)
+	// Far more annotations than any namespace has: all but one aren't guarded.
+	crowded, touched := tenantNamespace("old"), tenantNamespace("old")
+	for i := range 30 * big {
+		key := fmt.Sprintf("example.com/%d", i)
+		crowded.Annotations[key], touched.Annotations[key] = "some text of 32 characters, so so", "some text of 32 characters, so oo"
+	}
+	touched.Annotations[v1alpha1.GuardRegistries] = "docker.io/"
 	binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: "acme-prod"}, Subjects: subjects}
 	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: "acme-prod"}, Rules: rules}
 	all := map[string]request{
@@ -87,6 +95,8 @@ func requests() map[string]request {
 		"a wall is forged":              {rail: "bulkhead-managed-objects", object: wall, gvk: policy, resource: "networkpolicies", operation: admission.Create},
 		"all labels change":             {rail: "bulkhead-namespace-metadata", object: updated, old: old, gvk: namespace, resource: "namespaces", operation: admission.Update},
 		"all labels change at the back": {rail: "bulkhead-namespace-metadata", object: updated, old: old, gvk: namespace, resource: "namespaces", sub: "finalize", operation: admission.Update},
+		"many annotations change":       {rail: "bulkhead-namespace-metadata", object: touched, old: crowded, gvk: namespace, resource: "namespaces", operation: admission.Update},
+		"many annotations go":           {rail: "bulkhead-namespace-metadata", object: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme-prod", Labels: crowded.Labels}}, old: crowded, gvk: namespace, resource: "namespaces", operation: admission.Update},
 		"a namespace joins":             {rail: "bulkhead-namespace-ownership", object: updated, old: free, gvk: namespace, resource: "namespaces", operation: admission.Update},
 		"a namespace is made":           {rail: "bulkhead-namespace-ownership", object: updated, gvk: namespace, resource: "namespaces", operation: admission.Create},
 		"a namespace is deleted":        {rail: "bulkhead-namespace-ownership", old: old, gvk: namespace, resource: "namespaces", operation: admission.Delete},
@@ -139,6 +149,7 @@ func TestShippedCost(t *testing.T) {
 
 func judge(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicySpec, r request) {
 	t.Helper()
+	checkMatched(t, spec, r)
 	validation := spec.Validations[0]
 	accessors := map[string]plugincel.ExpressionAccessor{
 		"expression":        &validating.ValidationCondition{Expression: validation.Expression},
@@ -176,6 +187,30 @@ func judge(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicyS
 				t.Errorf("somebody who wasn't trusted leaves the trace %q", text)
 			}
 		}
+	}
+}
+
+// checkMatched checks that no matchCondition lets the request pass unjudged, and that they cost what they may: each as any
+// expression, and together as much of what the API server allows for all of them.
+func checkMatched(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPolicySpec, r request) {
+	t.Helper()
+	var all int64
+	for i := range spec.MatchConditions {
+		condition := &spec.MatchConditions[i]
+		result, cost := evaluate(t, spec, r, (*matchconditions.MatchCondition)(condition))
+		limit, questions := int64(budget), int64(strings.Count(condition.Expression, ".check("))
+		limit += questions * question
+		t.Logf("%8d %5.1f%%  %s: matchCondition %s", cost, 100*float64(cost)/celconfig.PerCallLimit, r.rail, condition.Name)
+		if cost > limit {
+			t.Errorf("matchCondition %s costs %d, more than %d", condition.Name, cost, limit)
+		}
+		if holds, isBool := result.(bool); !holds || !isBool {
+			t.Errorf("matchCondition %s is %v: the request isn't judged", condition.Name, result)
+		}
+		all += cost
+	}
+	if all > celconfig.RuntimeCELCostBudgetMatchConditions/2 {
+		t.Errorf("the matchConditions cost %d, more than half of what they may", all)
 	}
 }
 
@@ -222,11 +257,12 @@ func evaluate(t *testing.T, spec admissionregistrationv1.ValidatingAdmissionPoli
 		versioned.VersionedOldObject.Set(r.old)
 	}
 	asked := plugincel.CreateAdmissionRequest(attributes, metav1.GroupVersionResource{Group: r.gvk.Group, Version: r.gvk.Version, Resource: r.resource}, metav1.GroupVersionKind(r.gvk))
-	nobody := authorizer.AuthorizerFunc(func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
-		return authorizer.DecisionNoOpinion, "", nil
-	})
+	namespace := plugincel.CreateNamespaceObject(cmp.Or(r.namespace, tenantNamespace("ns")))
+	if _, early := expression.(*matchconditions.MatchCondition); early {
+		namespace = nil
+	}
 	results, left, err := condition.ForInput(t.Context(), versioned, asked, plugincel.OptionalVariableBindings{Authorizer: nobody, VersionedParams: r.params},
-		plugincel.CreateNamespaceObject(cmp.Or(r.namespace, tenantNamespace("ns"))), celconfig.RuntimeCELCostBudget)
+		namespace, celconfig.RuntimeCELCostBudget)
 	if err != nil {
 		t.Fatal(err)
 	}

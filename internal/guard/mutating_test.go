@@ -115,7 +115,7 @@ type compiledMutator struct {
 	evaluator plugincel.MutatingEvaluator
 }
 
-func compileMutator(t *testing.T, spec admissionregistrationv1.MutatingAdmissionPolicySpec) *compiledMutator {
+func compileMutator(t testing.TB, spec admissionregistrationv1.MutatingAdmissionPolicySpec) *compiledMutator {
 	t.Helper()
 	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
 	if err != nil {

@@ -76,7 +76,7 @@ func TestProbesHitOne(t *testing.T) {
 }
 
 // admissionPlugin is the API server's plugin in a cluster of these objects, ready to be asked.
-func admissionPlugin(t *testing.T, objects ...runtime.Object) *validating.Plugin {
+func admissionPlugin(t testing.TB, objects ...runtime.Object) *validating.Plugin {
 	t.Helper()
 	plugin, err := validating.NewPlugin(nil)
 	if err != nil {

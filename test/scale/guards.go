@@ -68,30 +68,33 @@ type latency struct {
 	P99     time.Duration `json:"p99Nanoseconds"`
 	// Policies is the mean time that the API server spent in its admission plugins for policies, by its own clock.
 	Policies time.Duration `json:"policiesNanoseconds"`
+	// CPU is the mean CPU time of the API server for one request, with whatever else it did meanwhile.
+	CPU time.Duration `json:"cpuNanoseconds"`
 
 	times    []time.Duration
 	requests int
-	policies time.Duration
+	spent    spending
 }
 
-// batch is requests of one kind in one cluster. requests is how many there were, those that don't count included;
-// policies is the time that the API server spent on all of them in plugins for policies.
+// batch is requests of one kind in one cluster. requests is how many there were, those that don't count included; spent is
+// what the API server spent on all of them.
 type batch struct {
 	times    []time.Duration
 	requests int
-	policies time.Duration
+	spent    spending
 }
 
 func (l *latency) add(made batch) {
 	l.times = append(l.times, made.times...)
 	l.requests += made.requests
-	l.policies += made.policies
+	l.spent.policies += made.spent.policies
+	l.spent.cpu += made.spent.cpu
 }
 
 func (l *latency) sum() {
 	if l.Samples = len(l.times); l.Samples > 0 {
 		l.P50, l.P99 = percentile(l.times, 0.5), percentile(l.times, 0.99)
-		l.Policies = l.policies / time.Duration(l.requests)
+		l.Policies, l.CPU = l.spent.policies/time.Duration(l.requests), l.spent.cpu/time.Duration(l.requests)
 	}
 }
 
@@ -170,13 +173,14 @@ func (b *bench) compare(ctx context.Context, worlds []*guardedWorld) (*guarding,
 // an answer before the next. It begins with another cluster each time.
 func paired(ctx context.Context, worlds []*guardedWorld, kind, requests int) ([]batch, error) {
 	made := make([]batch, len(worlds))
+	before := make([]spending, len(worlds))
 	first := make([]int, len(worlds))
 	for n, w := range worlds {
-		spent, err := w.prepare(ctx, kind)
-		if err != nil {
+		var err error
+		if before[n], err = w.prepare(ctx, kind); err != nil {
 			return nil, err
 		}
-		made[n].policies, first[n] = -spent, w.serial
+		first[n] = w.serial
 	}
 	if err := pause(ctx, nil, settled); err != nil {
 		return nil, err
@@ -198,7 +202,7 @@ func paired(ctx context.Context, worlds []*guardedWorld, kind, requests int) ([]
 		if err != nil {
 			return nil, err
 		}
-		made[n].policies += spent
+		made[n].spent = spending{policies: spent.policies - before[n].policies, cpu: spent.cpu - before[n].cpu}
 	}
 	return made, nil
 }

@@ -127,9 +127,9 @@ func (g *guardedWorld) labels() labels.Set {
 }
 
 // prepare checks that guard-rails are in force as they should be, and says what the API server has spent on them so far.
-func (g *guardedWorld) prepare(ctx context.Context, kind int) (time.Duration, error) {
+func (g *guardedWorld) prepare(ctx context.Context, kind int) (spending, error) {
 	if err := g.sure(ctx, g.kinds[kind]); err != nil {
-		return 0, err
+		return spending{}, err
 	}
 	return g.spent(ctx)
 }
@@ -148,16 +148,16 @@ func (g *guardedWorld) request(ctx context.Context, kind int) (time.Duration, er
 }
 
 // finish says what the API server has spent by now, and takes away what was made since a serial number.
-func (g *guardedWorld) finish(ctx context.Context, kind, since int) (time.Duration, error) {
+func (g *guardedWorld) finish(ctx context.Context, kind, since int) (spending, error) {
 	spent, err := g.spent(ctx)
 	if err != nil {
-		return 0, err
+		return spending{}, err
 	}
 	undo := g.kinds[kind].undo
 	for serial := since; undo != nil && serial < g.serial; serial++ {
 		namespace, name := g.place(serial)
 		if err := undo(ctx, namespace, name); err != nil {
-			return 0, fmt.Errorf("cleaning up namespace %s: %w", namespace, err)
+			return spending{}, fmt.Errorf("cleaning up namespace %s: %w", namespace, err)
 		}
 	}
 	return spent, g.sure(ctx, g.kinds[kind])

@@ -173,29 +173,39 @@ func (g *guardedWorld) defaults(ctx context.Context) (bool, error) {
 	return got.Spec.Containers[0].ImagePullPolicy == typicalPod(name).Spec.Containers[1].ImagePullPolicy, nil
 }
 
-// spent is the time that the API server has spent, since it started, in its plugins for policies.
-func (g *guardedWorld) spent(ctx context.Context) (time.Duration, error) {
+// spending is what an API server has spent since it started: time in its plugins for policies, and CPU time on everything.
+type spending struct {
+	policies, cpu time.Duration
+}
+
+// spent is what the API server has spent.
+func (g *guardedWorld) spent(ctx context.Context) (spending, error) {
 	raw, err := g.root.RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("reading the API server's metrics: %w", err)
+		return spending{}, fmt.Errorf("reading the API server's metrics: %w", err)
 	}
 	return readSpent(string(raw))
 }
 
 // readSpent reads the API server's metrics.
-func readSpent(metrics string) (time.Duration, error) {
-	var spent time.Duration
+func readSpent(metrics string) (spending, error) {
+	var spent spending
 	for line := range strings.Lines(metrics) {
-		labels, found := strings.CutPrefix(line, "apiserver_admission_controller_admission_duration_seconds_sum{")
-		if !found || !strings.Contains(labels, `name="ValidatingAdmissionPolicy"`) && !strings.Contains(labels, `name="MutatingAdmissionPolicy"`) {
+		to := &spent.cpu
+		text, found := strings.CutPrefix(line, "process_cpu_seconds_total ")
+		if labels, plugin := strings.CutPrefix(line, "apiserver_admission_controller_admission_duration_seconds_sum{"); plugin {
+			found = strings.Contains(labels, `name="ValidatingAdmissionPolicy"`) || strings.Contains(labels, `name="MutatingAdmissionPolicy"`)
+			to = &spent.policies
+			_, text, _ = strings.Cut(labels, "} ")
+		}
+		if !found {
 			continue
 		}
-		_, text, _ := strings.Cut(labels, "} ")
 		seconds, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 		if err != nil {
-			return 0, fmt.Errorf("reading the API server's metric %q: %w", line, err)
+			return spending{}, fmt.Errorf("reading the API server's metric %q: %w", line, err)
 		}
-		spent += time.Duration(seconds * float64(time.Second))
+		*to += time.Duration(seconds * float64(time.Second))
 	}
 	return spent, nil
 }

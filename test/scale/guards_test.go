@@ -31,14 +31,14 @@ func TestReadSpent(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		metrics string
-		want    time.Duration
+		want    spending
 		err     string
 	}{
 		"nothing yet": {},
 		"others are left out": {metrics: "# HELP x y{}\nup 1\n" +
 			`apiserver_admission_controller_admission_duration_seconds_sum{name="PodSecurity",operation="CREATE",rejected="false",type="validate"} 7` + "\n" +
 			`apiserver_admission_controller_admission_duration_seconds_count{name="ValidatingAdmissionPolicy",operation="CREATE",rejected="false",type="validate"} 7` + "\n"},
-		"both plugins, all operations": {want: 875 * time.Millisecond, metrics: "" +
+		"both plugins, all operations": {want: spending{policies: 875 * time.Millisecond, cpu: 1500 * time.Millisecond}, metrics: "process_cpu_seconds_total 1.5\n" +
 			`apiserver_admission_controller_admission_duration_seconds_sum{name="ValidatingAdmissionPolicy",operation="CREATE",rejected="false",type="validate"} 0.25` + "\n" +
 			`apiserver_admission_controller_admission_duration_seconds_sum{name="ValidatingAdmissionPolicy",operation="UPDATE",rejected="false",type="validate"} 1.25e-1` + "\n" +
 			`apiserver_admission_controller_admission_duration_seconds_sum{name="MutatingAdmissionPolicy",operation="CREATE",rejected="false",type="admit"} 0.5` + "\n"},
@@ -54,7 +54,7 @@ func TestReadSpent(t *testing.T) {
 				t.Errorf("the error is %v, want %q", err, tc.err)
 			}
 			if got != tc.want {
-				t.Errorf("%s, want %s", got, tc.want)
+				t.Errorf("%v, want %v", got, tc.want)
 			}
 		})
 	}
@@ -64,10 +64,10 @@ func TestLatency(t *testing.T) {
 	t.Parallel()
 	var none, got latency
 	none.sum()
-	got.add(batch{times: []time.Duration{2, 1, 3}, requests: 4, policies: 8})
-	got.add(batch{times: []time.Duration{9}, requests: 1, policies: 7})
+	got.add(batch{times: []time.Duration{2, 1, 3}, requests: 4, spent: spending{policies: 8, cpu: 10}})
+	got.add(batch{times: []time.Duration{9}, requests: 1, spent: spending{policies: 7, cpu: 5}})
 	got.sum()
-	want := []latency{{}, {Samples: 4, P50: 2, P99: 9, Policies: 3}}
+	want := []latency{{}, {Samples: 4, P50: 2, P99: 9, Policies: 3, CPU: 3}}
 	if diff := cmp.Diff(want, []latency{none, got}, cmpopts.IgnoreUnexported(latency{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -163,6 +163,7 @@ func (t *table) guarded(r *guarded, at level, side, few *latency) {
 		measured += fmt.Sprintf("; ÷ fewest tenants %s", fraction(side.Policies, few.Policies))
 	}
 	t.row(name+", in the API server's policies", measured, "", "", "")
+	t.row(name+", CPU time of the API server", fmt.Sprintf("%s (%s)", fraction(side.CPU, base.CPU), hundredths(side.CPU)), "", "", "")
 }
 
 // hundredths of milliseconds.
