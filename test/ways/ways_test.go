@@ -15,11 +15,14 @@ package ways
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -180,5 +183,59 @@ var _ = Describe("The strict tier", func() {
 		apply(ctx, strict("trapped"))
 		Eventually(ctx, named("trapped")).Should(SatisfyAll(ready(), has(v1alpha1.ConditionNetworkReady, metav1.ConditionTrue, v1alpha1.ReasonApplied)))
 		Expect(object(clusterNetworkPolicy, "", "bulkhead.trapped")(ctx)).To(BeNil())
+	})
+})
+
+var _ = Describe("Scenario 23: a member works with namespaces by kubectl", func() {
+	const tenant = `
+apiVersion: tenancy.bulkhead.dev/v1alpha1
+kind: Tenant
+metadata: {name: selfserved}
+spec:
+  namespaces: [{name: selfserved}]
+  members: [{name: owners, role: Admin, subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: sally}]}]
+`
+	manifest := func(text string) string {
+		GinkgoHelper()
+		file := filepath.Join(GinkgoT().TempDir(), "namespace.yaml")
+		Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
+		return file
+	}
+
+	It("and either it works, or the refusal is explained", func(ctx SpecContext) {
+		apply(ctx, tenant)
+		Eventually(ctx, named("selfserved")).Should(ready())
+		as := func(args ...string) (string, error) { return world.Kubectl(ctx, append(args, "--as=sally")...) }
+
+		By("reading her own namespace and her own Tenant")
+		Expect(must(as("get", "namespace", "selfserved", "-o", "name"))).To(ContainSubstring("namespace/selfserved"))
+		Expect(must(as("get", "tenant", "selfserved", "-o", "name"))).To(ContainSubstring("selfserved"))
+
+		By("listing all of them")
+		_, err := as("get", "namespaces")
+		Expect(err).To(MatchError(SatisfyAll(ContainSubstring(`"sally" cannot list`), ContainSubstring("at the cluster scope"))))
+
+		By("applying one that isn't there")
+		_, err = as("apply", "-f", manifest("{apiVersion: v1, kind: Namespace, metadata: {name: sallys-own, labels: {tenancy.bulkhead.dev/tenant: selfserved}}}"))
+		Expect(err).To(MatchError(ContainSubstring(`"sally" cannot`)))
+
+		By("applying one into the tenant, with the right to make namespaces")
+		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "namespace-makers"}, Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "create", "patch"}}}}
+		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "namespace-makers"},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "namespace-makers"},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "sally"}}}
+		for _, object := range []client.Object{role, binding} {
+			Expect(world.Admin.Create(ctx, object)).To(Succeed())
+			DeferCleanup(func(ctx context.Context) { Expect(world.Admin.Delete(ctx, object)).To(Succeed()) })
+		}
+		Eventually(ctx, func() error {
+			_, err := as("apply", "-f", manifest("{apiVersion: v1, kind: Namespace, metadata: {name: sallys-own, labels: {tenancy.bulkhead.dev/tenant: selfserved}}}"))
+			return err
+		}).Should(MatchError(SatisfyAll(ContainSubstring(`tenant "selfserved"`), ContainSubstring("spec.namespaces"))))
+
+		By("changing a label of her own one that decides on its walls")
+		_, err = as("label", "--overwrite", "namespace", "selfserved", "pod-security.kubernetes.io/enforce=privileged")
+		Expect(err).To(MatchError(SatisfyAll(ContainSubstring(`tenant "selfserved"`), ContainSubstring("pod-security.kubernetes.io/enforce"))))
 	})
 })
