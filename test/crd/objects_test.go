@@ -66,6 +66,7 @@ func TestSamples(t *testing.T) {
 func TestBadExamples(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
+		"bad-cidr":     `spec.egress.destinations[0].cidrs[0]: Invalid value: "10.0.0.0/33"`,
 		"bad-label":    "spec.namespaces[0].labels: Invalid value: must not have the guarded key pod-security.kubernetes.io/enforce",
 		"bad-peer":     "spec.network.allow[0].peers[0]: Invalid value: must say exactly one of tenant, namespaces and cidr",
 		"bad-reserved": `spec.namespaces[0].name: Invalid value: "kube-system": is reserved`,

@@ -87,7 +87,7 @@ func TestRulesRefuse(t *testing.T) {
 			c.check(t, "", build("Tenant", "tenant", values(t, c.spec)))
 		})
 	}
-	for name, c := range merged(t, policyRefusals, placementRefusals) {
+	for name, c := range merged(t, policyRefusals, placementRefusals, waysRefusals) {
 		for where, p := range places {
 			t.Run(name+" in "+where, func(t *testing.T) {
 				t.Parallel()
@@ -95,7 +95,7 @@ func TestRulesRefuse(t *testing.T) {
 			})
 		}
 	}
-	for name, c := range merged(t, patternRefusals, placementPatternRefusals, ingressPatternRefusals) {
+	for name, c := range merged(t, patternRefusals, placementPatternRefusals, ingressPatternRefusals, waysPatternRefusals) {
 		for where, p := range places {
 			t.Run(name+" in "+where, func(t *testing.T) {
 				t.Parallel()
@@ -156,7 +156,7 @@ func TestRulesComplete(t *testing.T) {
 	for _, c := range tenantRefusals {
 		got["tenants "+c.rule] = true
 	}
-	for _, c := range merged(t, policyRefusals, placementRefusals) {
+	for _, c := range merged(t, policyRefusals, placementRefusals, waysRefusals) {
 		for _, p := range places {
 			got[p.schema+c.rule] = true
 		}
@@ -179,7 +179,7 @@ func TestRulesAccept(t *testing.T) {
 			}
 		})
 	}
-	for name, blocks := range merged(t, policiesAccepted, placementAccepted, ingressAccepted) {
+	for name, blocks := range merged(t, policiesAccepted, placementAccepted, ingressAccepted, waysAccepted) {
 		for where, p := range places {
 			t.Run(name+" in "+where, func(t *testing.T) {
 				t.Parallel()
