@@ -2,7 +2,7 @@
 // you may not use this file except in compliance with the License.
 // You may obtain a copy of the License at
 //
-//	http://www.apache.org/licenses/LICENSE-2.0
+//     http://www.apache.org/licenses/LICENSE-2.0
 //
 // Unless required by applicable law or agreed to in writing, software
 // distributed under the License is distributed on an "AS IS" BASIS,
@@ -53,8 +53,9 @@ type APIReconciler struct {
 	Discovery discovery.ServerResourcesInterface
 	// Served is what is watched. Nobody else changes it.
 	Served *apis.Set
-	// InNamespaces and OfTenants are all optional kinds that rooms render.
-	InNamespaces, OfTenants []schema.GroupVersionKind
+	// InNamespaces and OfTenants are all optional kinds that rooms render. Judged are those that are only read, to judge
+	// isolation; what rooms render may be among them.
+	InNamespaces, OfTenants, Judged []schema.GroupVersionKind
 	// Watchers are the controllers that work on them.
 	Watchers []Watcher
 }
@@ -71,7 +72,7 @@ func (r *APIReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(redacting{r})
 }
 
-// group is the group of a definition, if rooms render anything of it.
+// group is the group of a definition, if anything of it is watched.
 func (r *APIReconciler) group(_ context.Context, definition client.Object) []reconcile.Request {
 	_, group, _ := strings.Cut(definition.GetName(), ".")
 	if len(r.kindsOf(group)) == 0 {
@@ -80,8 +81,19 @@ func (r *APIReconciler) group(_ context.Context, definition client.Object) []rec
 	return []reconcile.Request{request(group)}
 }
 
+// Kinds are all kinds that are watched where they are served, each once.
+func (r *APIReconciler) Kinds() []schema.GroupVersionKind {
+	var kinds []schema.GroupVersionKind
+	for _, kind := range slices.Concat(r.InNamespaces, r.OfTenants, r.Judged) {
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
 func (r *APIReconciler) kindsOf(group string) []schema.GroupVersionKind {
-	return slices.DeleteFunc(slices.Concat(r.InNamespaces, r.OfTenants), func(kind schema.GroupVersionKind) bool { return kind.Group != group })
+	return slices.DeleteFunc(r.Kinds(), func(kind schema.GroupVersionKind) bool { return kind.Group != group })
 }
 
 // How long to wait until discovery is asked again about a definition that isn't served: soon as long as it is new, and
@@ -103,26 +115,20 @@ func (r *APIReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 		return ctrl.Result{}, err
 	}
 	changed := false
+	var failed []error
 	for _, kind := range kinds {
-		// A definition that is being deleted takes no new objects, and is served until the old ones are gone.
-		there := slices.Contains(served, kind) && defined
-		switch {
-		case there && !r.Served.Serves(kind):
-			if err := r.start(ctx, kind); err != nil {
-				return ctrl.Result{}, err
-			}
-			changed = r.Served.Put(kind, true) || changed
-		case !there && r.Served.Put(kind, false):
-			if err := r.stop(ctx, kind); err != nil {
-				return ctrl.Result{}, err
-			}
-			changed = true
-		}
+		news, err := r.follow(ctx, kind, slices.Contains(served, kind) && defined)
+		changed = changed || news
+		failed = append(failed, err)
 	}
+	// Whatever failed: what is news of the other kinds isn't when it is tried again.
 	if changed {
 		for _, watcher := range r.Watchers {
 			watcher.LookAgain(ctx)
 		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return ctrl.Result{}, err
 	}
 	if len(served) == len(kinds) && defined {
 		wait = 0
@@ -130,8 +136,22 @@ func (r *APIReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-// defined reports whether a group has definitions of which none is being deleted, and when to ask again if something of
-// the group isn't served.
+// follow watches a kind, or no longer does, and reports whether that is news.
+func (r *APIReconciler) follow(ctx context.Context, kind schema.GroupVersionKind, served bool) (bool, error) {
+	if served && !r.Served.Serves(kind) {
+		if err := r.start(ctx, kind); err != nil {
+			return false, err
+		}
+		return r.Served.Put(kind, true), nil
+	}
+	if !served && r.Served.Put(kind, false) {
+		return true, r.stop(ctx, kind)
+	}
+	return false, nil
+}
+
+// defined reports whether a group has definitions, and when to ask again if something of the group isn't served. What
+// discovery still has after the last definition is gone isn't served any more.
 func (r *APIReconciler) defined(ctx context.Context, group string) (bool, time.Duration, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(exposure.DefinitionKind)

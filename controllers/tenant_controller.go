@@ -205,7 +205,7 @@ func (r *TenantReconciler) publish(ctx context.Context, rollup status.Rollup) (c
 	}
 	rollup.Snapshot = r.Ledger.Snapshot(tenant.Name)
 	rollup.Previous = r.Writer.Previous(tenant)
-	rollup.Considered, rollup.NotConsidered = exposure.Considered(), r.Judge.NotConsidered()
+	rollup.Considered, rollup.NotConsidered = r.Judge.Considered(), r.Judge.NotConsidered()
 	rollup.Rails = r.Rails.Verdicts()
 	pause, err := r.proveAccess(ctx, &rollup)
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,6 +36,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-dev/bulkhead/internal/apis"
 	"github.com/bulkhead-dev/bulkhead/internal/drift"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
 	"github.com/bulkhead-dev/bulkhead/internal/exposure"
@@ -234,11 +236,17 @@ type cluster struct {
 	tenants     []v1alpha1.Tenant
 	bindings    []rbacv1.ClusterRoleBinding
 	definitions []string
-	err         error
+	// tiers are the names of ClusterNetworkPolicies that let everything in.
+	tiers []string
+	err   error
 }
 
 func (c *cluster) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	if _, ok := into.(*metav1.PartialObjectMetadata); ok && slices.Contains(c.definitions, key.Name) {
+		return c.err
+	}
+	if tier, ok := into.(*unstructured.Unstructured); ok && slices.Contains(c.tiers, key.Name) {
+		openTier(tier, key.Name)
 		return c.err
 	}
 	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
@@ -251,10 +259,43 @@ func (c *cluster) List(_ context.Context, into client.ObjectList, _ ...client.Li
 	case *rbacv1.ClusterRoleBindingList:
 		into.Items = c.bindings
 	case *corev1.NamespaceList:
+		for i := range c.tenants {
+			name := c.tenants[i].Name
+			into.Items = append(into.Items, corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+				Name: name + "-dev", Labels: map[string]string{v1alpha1.LabelTenant: name}, ManagedFields: labelledBy(v1alpha1.FieldManager),
+			}})
+		}
+	case *unstructured.UnstructuredList:
+		for _, name := range c.tiers {
+			tier := unstructured.Unstructured{}
+			openTier(&tier, name)
+			into.Items = append(into.Items, tier)
+		}
 	default:
 		return fmt.Errorf("no %T here", into)
 	}
 	return c.err
+}
+
+// openTier makes an object a ClusterNetworkPolicy that lets everything into the namespaces of acme.
+func openTier(tier *unstructured.Unstructured, name string) {
+	tier.SetUnstructuredContent(map[string]any{"spec": map[string]any{
+		"tier": "Admin", "priority": int64(1),
+		"subject": map[string]any{"namespaces": map[string]any{"matchLabels": map[string]any{v1alpha1.LabelTenant: "acme"}}},
+		"ingress": []any{map[string]any{"action": "Accept", "from": []any{map[string]any{"namespaces": map[string]any{}}}}},
+	}})
+	tier.SetGroupVersionKind(tierKind)
+	tier.SetName(name)
+}
+
+var tierKind = schema.GroupVersionKind{Group: "policy.networking.k8s.io", Version: "v1alpha2", Kind: "ClusterNetworkPolicy"}
+
+// labelledBy says that a manager applied the tenant label.
+func labelledBy(manager string) []metav1.ManagedFieldsEntry {
+	return []metav1.ManagedFieldsEntry{{
+		Manager: manager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1",
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:` + v1alpha1.LabelTenant + `":{}}}}`),
+	}}
 }
 
 func TestExposureReconciler(t *testing.T) {
@@ -266,7 +307,12 @@ func TestExposureReconciler(t *testing.T) {
 	ledger := status.NewLedger()
 	var news []string
 	ledger.Notify(func(tenant string) { news = append(news, tenant) })
-	r := &ExposureReconciler{Cache: c, Judge: exposure.NewJudge(c), Ledger: ledger}
+	var again []string
+	served := apis.NewSet()
+	r := &ExposureReconciler{
+		Cache: c, Judge: exposure.NewJudge(c).WithAPIs(served.List), Ledger: ledger,
+		JudgeAgain: func(namespaces []string) { again = append(again, namespaces...) },
+	}
 	everywhere := rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "ops"}, RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", Name: "unknown"}, Subjects: []rbacv1.Subject{builders.User("eve")},
 	}
@@ -277,6 +323,7 @@ func TestExposureReconciler(t *testing.T) {
 		key    string
 		news   []string
 		open   []string
+		again  []string
 		fails  bool
 	}{
 		{name: "nothing", change: func() {}, key: clusterAccess},
@@ -286,16 +333,25 @@ func TestExposureReconciler(t *testing.T) {
 		{name: "the same API", change: func() {}, key: clusterAPIs, open: []string{"acme"}},
 		{name: "an error", change: func() { c.bindings, c.err = nil, errors.New("closed") }, key: clusterAccess, open: []string{"acme"}, fails: true},
 		{name: "no binding", change: func() { c.err = nil }, key: clusterAccess, news: []string{"acme"}},
+		{name: "cluster policies", change: func() { served.Put(tierKind, true); c.tiers = []string{"a"} }, key: clusterAPIs, news: both, again: []string{"acme-dev"}},
+		{name: "another one", change: func() { c.tiers = []string{"a", "b"} }, key: clusterPolicy + "ClusterNetworkPolicy/b", again: []string{"acme-dev"}},
+		{name: "the same one", change: func() {}, key: clusterPolicy + "ClusterNetworkPolicy/b"},
+		{name: "gone", change: func() { c.tiers = nil }, key: clusterPolicy + "ClusterNetworkPolicy/a", again: []string{"acme-dev"}},
+		{name: "no longer served", change: func() { served.Put(tierKind, false) }, key: clusterAPIs, news: both, again: []string{"acme-dev"}},
+		{name: "all of them are gone", change: func() {}, key: clusterPolicy + "ClusterNetworkPolicy/b"},
 	}
 	for _, step := range steps {
 		step.change()
-		news = nil
+		news, again = nil, nil
 		result, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Name: step.key}})
 		if (err != nil) != step.fails || !result.IsZero() {
 			t.Errorf("%s: %+v, %v", step.name, result, err)
 		}
 		if diff := cmp.Diff(step.news, news); diff != "" {
 			t.Errorf("%s: who is told (-want +got):\n%s", step.name, diff)
+		}
+		if diff := cmp.Diff(step.again, again); diff != "" {
+			t.Errorf("%s: who is judged again (-want +got):\n%s", step.name, diff)
 		}
 		var open []string
 		for _, tenant := range both {

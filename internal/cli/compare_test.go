@@ -47,6 +47,33 @@ func ran(t *testing.T, code int, stdin string, args ...string) (stdout, stderr s
 	return stdout, stderr
 }
 
+// TestVerifyNotUnderstood: what of a cluster policy isn't understood is said to people and to programs.
+func TestVerifyNotUnderstood(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(`
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: platform}
+spec:
+  tier: Admin
+  priority: 10
+  subject: {namespaces: {matchLabels: {team: nobody}}}
+  ingress: [{action: Sometimes, from: [{namespaces: {}}]}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "ClusterNetworkPolicy platform: spec.ingress[0].action is unknown"
+	stdout, _ := ran(t, 0, "", "verify", "-f", recorded, "-f", dir, "globex")
+	if !strings.Contains(stdout, "not understood, and so taken as open: "+want+"\n") || !strings.Contains(stdout, "weighed: clusternetworkpolicies.policy.networking.k8s.io, ") {
+		t.Errorf("printed:\n%s", stdout)
+	}
+	stdout, _ = ran(t, 0, "", "verify", "-f", recorded, "-f", dir, "globex", "-o", "yaml")
+	if !strings.Contains(stdout, "notUnderstood:\n- "+"'"+want+"'") {
+		t.Errorf("printed:\n%s", stdout)
+	}
+}
+
 func TestComparisons(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -48,6 +48,9 @@ func printVerification(out io.Writer, v *survey.Verification) error {
 	if len(v.NotConsidered) > 0 {
 		p.line("served by this cluster, able to change who reaches whom, and not weighed: %s", strings.Join(v.NotConsidered, ", "))
 	}
+	for _, sentence := range v.NotUnderstood {
+		p.line("not understood, and so taken as open: %s", visible(sentence))
+	}
 	if v.NotKnown != "" {
 		p.line("not known whether other APIs change who reaches whom: %s", visible(v.NotKnown))
 	}

@@ -11,8 +11,8 @@
 // limitations under the License.
 
 // Package exposure keeps package isolation supplied with what the caches hold, so that one changed object costs the work
-// of one namespace: it knows the cluster's namespaces, who belongs to which tenant, and which ClusterRoleBindings
-// reach into all namespaces. It decides nothing by itself.
+// of one namespace: it knows the cluster's namespaces, who belongs to which tenant, which cluster policies there are, and
+// which ClusterRoleBindings reach into all namespaces. It decides nothing by itself.
 package exposure
 
 import (
@@ -28,7 +28,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -56,18 +55,35 @@ type Judge struct {
 	primed bool
 	// told are the namespaces that Namespace spoke of before that, and tenants those that the subjects are of.
 	told, tenants map[string]bool
+	// served are the kinds of optional APIs that the cache holds.
+	served func() []schema.GroupVersionKind
+	// policies are the cluster policies that the directory knows.
+	policies map[schema.GroupVersionKind]*clusterPolicies
 
 	mu sync.RWMutex
 	// exposures are the ClusterRoleBindings that reach tenants, by name.
 	exposures map[string]isolation.ClusterExposure
-	// notConsidered are the APIs that the cluster serves and that aren't weighed.
-	notConsidered []string
+	// considered are the APIs whose objects are weighed, notConsidered those that the cluster serves and that aren't.
+	considered, notConsidered []string
 }
 
-// NewJudge makes a judge of what the cache holds.
+// NewJudge makes a judge of what the cache holds, without optional APIs: see WithAPIs.
 func NewJudge(cache client.Reader) *Judge {
-	return &Judge{cache: cache, directory: isolation.NewDirectory(), subjects: isolation.NewSubjects(), now: time.Now,
-		told: map[string]bool{}, tenants: map[string]bool{}, exposures: map[string]isolation.ClusterExposure{}}
+	j := &Judge{cache: cache, directory: isolation.NewDirectory(), subjects: isolation.NewSubjects(), now: time.Now,
+		told: map[string]bool{}, tenants: map[string]bool{}, exposures: map[string]isolation.ClusterExposure{},
+		served: func() []schema.GroupVersionKind { return nil }, policies: map[schema.GroupVersionKind]*clusterPolicies{}}
+	for _, api := range isolation.ClusterPolicyAPIs() {
+		j.policies[api.GroupVersionKind] = &clusterPolicies{known: map[string]bool{}, unreadable: map[string]bool{}}
+	}
+	j.considered = j.weighed()
+	return j
+}
+
+// WithAPIs makes the judge ask which kinds of optional APIs the cache holds, whenever it reads cluster policies: of other
+// kinds it asks the cache nothing. It must be called before the judge is used.
+func (j *Judge) WithAPIs(served func() []schema.GroupVersionKind) *Judge {
+	j.served = served
+	return j
 }
 
 // Prime reads what is there, the first time that it succeeds; then it does nothing.
@@ -98,6 +114,11 @@ func (j *Judge) Prime(ctx context.Context) error {
 	if _, err := j.judgeCluster(ctx); err != nil {
 		return err
 	}
+	if _, err := j.readPolicies(ctx); err != nil {
+		return err
+	}
+	// So that status says at once what it said before a restart. If it can't be told now, APIs says why.
+	_, _ = j.judgeAPIs(ctx)
 	j.primed, j.told = true, nil
 	return nil
 }
@@ -273,7 +294,8 @@ func (j *Judge) dated(findings []v1alpha1.IsolationFinding) []v1alpha1.Isolation
 }
 
 func (j *Judge) network(ctx context.Context, plan *engine.Plan) ([]v1alpha1.IsolationFinding, error) {
-	spec, err := intents[networkingv1.NetworkPolicy](plan.Walls, "NetworkPolicy")
+	// One that an EgressFirewall narrows waits for it behind the walls.
+	spec, err := intents[networkingv1.NetworkPolicy](slices.Concat(plan.Walls, plan.Doors), "NetworkPolicy")
 	if err != nil {
 		return nil, err
 	}
@@ -281,6 +303,8 @@ func (j *Judge) network(ctx context.Context, plan *engine.Plan) ([]v1alpha1.Isol
 	if err := j.cache.List(ctx, list, client.InNamespace(plan.Name), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the network policies of namespace %s: %w", plan.Name, err)
 	}
+	// ClusterSpec stays empty: what rooms render of cluster policies passes and denies, and accepts nothing that would have
+	// to be allowed. What it takes away counts by the live objects, as that of everybody's.
 	in := isolation.NetworkInput{Tenant: plan.Tenant, Namespace: plan.Name, Spec: spec}
 	for i := range list.Items {
 		in.Live = append(in.Live, &list.Items[i])
@@ -331,54 +355,4 @@ func intents[T any](all []*engine.Intent, kind string) ([]*T, error) {
 		typed = append(typed, object)
 	}
 	return typed, nil
-}
-
-// Considered are the APIs whose objects are weighed, sorted.
-func Considered() []string {
-	return []string{
-		"clusterrolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io", "namespaces",
-		"networkpolicies.networking.k8s.io", "rolebindings.rbac.authorization.k8s.io",
-	}
-}
-
-// DefinitionKind is the kind of the definitions of custom resources, of which only metadata is read.
-var DefinitionKind = schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
-
-// beside are custom resources that can change who reaches whom and that aren't weighed.
-var beside = []string{
-	"adminnetworkpolicies.policy.networking.k8s.io", "baselineadminnetworkpolicies.policy.networking.k8s.io",
-	"clusternetworkpolicies.policy.networking.k8s.io",
-	"ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
-	"networkpolicies.crd.projectcalico.org", "globalnetworkpolicies.crd.projectcalico.org",
-	"networkpolicies.crd.antrea.io", "clusternetworkpolicies.crd.antrea.io",
-	"egressfirewalls.k8s.ovn.org",
-}
-
-// APIs looks up which APIs the cluster serves that aren't weighed, by the definitions of custom resources, and reports
-// whether that is news.
-func (j *Judge) APIs(ctx context.Context) (bool, error) {
-	var served []string
-	for _, name := range beside {
-		definition := &metav1.PartialObjectMetadata{}
-		definition.SetGroupVersionKind(DefinitionKind)
-		switch err := j.cache.Get(ctx, client.ObjectKey{Name: name}, definition); {
-		case err == nil:
-			served = append(served, name)
-		case !apierrors.IsNotFound(err):
-			return false, fmt.Errorf("reading the definition of %s: %w", name, err)
-		}
-	}
-	slices.Sort(served)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	news := !slices.Equal(served, j.notConsidered)
-	j.notConsidered = served
-	return news, nil
-}
-
-// NotConsidered are the APIs that the cluster serves, that can change who reaches whom, and that aren't weighed.
-func (j *Judge) NotConsidered() []string {
-	j.mu.RLock()
-	defer j.mu.RUnlock()
-	return slices.Clone(j.notConsidered)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
@@ -367,30 +368,25 @@ func TestAPIs(t *testing.T) {
 	}
 	for _, step := range steps {
 		w.with(step.change)
-		news, err := j.APIs(t.Context())
+		news, _, err := j.APIs(t.Context())
 		if err != nil || news != step.news || !slices.Equal(j.NotConsidered(), step.want) {
 			t.Errorf("%s: %v, news %v, %v; want %v, news %v", step.name, j.NotConsidered(), news, err, step.want, step.news)
 		}
 	}
 	w.definitions[cilium] = true
-	if _, err := j.APIs(t.Context()); err != nil {
+	if _, _, err := j.APIs(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.broken["*v1.PartialObjectMetadata"] = true
-	if news, err := j.APIs(t.Context()); !errors.Is(err, errBroken) || news || len(j.NotConsidered()) != 1 {
+	if news, _, err := j.APIs(t.Context()); !errors.Is(err, errBroken) || news || len(j.NotConsidered()) != 1 {
 		t.Errorf("%v, %v, %v; want an error, and what was known", news, err, j.NotConsidered())
 	}
 	j.NotConsidered()[0] = "x"
 	if got := j.NotConsidered()[0]; got != cilium {
 		t.Errorf("a caller changed it to %s", got)
 	}
-	for _, name := range beside {
-		if slices.Contains(Considered(), name) {
-			t.Errorf("%s is both weighed and not", name)
-		}
-	}
-	if !slices.IsSorted(Considered()) {
-		t.Errorf("%v is not sorted", Considered())
+	if !slices.IsSorted(j.Considered()) || len(j.Considered()) != 5 {
+		t.Errorf("%v, want five, sorted", j.Considered())
 	}
 }
 
@@ -436,13 +432,19 @@ func TestConcurrently(t *testing.T) {
 		return nil
 	})
 	run(func(i int) error {
-		w.with(func() { w.definitions[beside[i%len(beside)]] = i%3 == 0 })
-		_, err := j.APIs(t.Context())
+		w.with(func() { w.definitions[beside()[i%len(beside())]] = i%3 == 0 })
+		_, _, err := j.APIs(t.Context())
+		return err
+	})
+	w.served, w.tiers = ClusterPolicyKinds(), []unstructured.Unstructured{tier(t, "open", "Accept")}
+	run(func(int) error {
+		_, _, err := j.ClusterPolicy(t.Context(), clusterNetworkPolicy, "open")
 		return err
 	})
 	run(func(int) error {
 		j.Shared("acme")
 		j.NotConsidered()
+		j.Considered()
 		return j.Prime(t.Context())
 	})
 	group.Wait()

@@ -16,6 +16,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -49,6 +52,9 @@ type world struct {
 	everywhere  []rbacv1.ClusterRoleBinding
 	roles       []rbacv1.ClusterRole
 	definitions map[string]bool
+	// served are the optional kinds, and tiers the cluster policies, which are there whether they are served or not.
+	served []schema.GroupVersionKind
+	tiers  []unstructured.Unstructured
 	// broken are the kinds that can't be read, by the Go type of what is asked for.
 	broken map[string]bool
 	lists  int
@@ -82,6 +88,16 @@ func (w *world) Get(_ context.Context, key client.ObjectKey, into client.Object,
 		if w.definitions[key.Name] {
 			into.Name = key.Name
 			return nil
+		}
+	case *unstructured.Unstructured:
+		if !slices.Contains(w.served, into.GroupVersionKind()) {
+			return fmt.Errorf("%s isn't watched", into.GroupVersionKind())
+		}
+		for i := range w.tiers {
+			if w.tiers[i].GroupVersionKind() == into.GroupVersionKind() && w.tiers[i].GetName() == key.Name {
+				*into = w.tiers[i]
+				return nil
+			}
 		}
 	default:
 		return fmt.Errorf("no %T here", into)
@@ -117,10 +133,28 @@ func (w *world) List(_ context.Context, into client.ObjectList, options ...clien
 				into.Items = append(into.Items, binding)
 			}
 		}
+	case *unstructured.UnstructuredList:
+		kind := into.GroupVersionKind()
+		kind.Kind = strings.TrimSuffix(kind.Kind, "List")
+		if !slices.Contains(w.served, kind) {
+			return fmt.Errorf("%s isn't watched", kind)
+		}
+		for i := range w.tiers {
+			if w.tiers[i].GroupVersionKind() == kind {
+				into.Items = append(into.Items, w.tiers[i])
+			}
+		}
 	default:
 		return fmt.Errorf("no %T here", into)
 	}
 	return nil
+}
+
+// serves are the optional kinds that the cache holds.
+func (w *world) serves() []schema.GroupVersionKind {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.served)
 }
 
 // scrape is an opening to the pods of all namespaces with a label.
@@ -139,11 +173,17 @@ func umbrella() *v1alpha1.Tenant {
 	return builders.MakeTenant("umbrella").Namespaces("umbrella-dev").Member("owners", v1alpha1.RoleAdmin, builders.User("eve")).Obj()
 }
 
-// planOf is the plan of the tenant's first namespace.
+// planOf is the plan of the tenant's first namespace, in a cluster without optional APIs.
 func planOf(tb testing.TB, tenant *v1alpha1.Tenant) *engine.Plan {
 	tb.Helper()
+	return planIn(tb, facts.Options{}, tenant)
+}
+
+// planIn is as planOf, in another cluster.
+func planIn(tb testing.TB, options facts.Options, tenant *v1alpha1.Tenant) *engine.Plan {
+	tb.Helper()
 	spec := &tenant.Spec.Namespaces[0]
-	known, _, err := facts.Options{}.Build(tenant, nil, spec.Name, now)
+	known, _, err := options.Build(tenant, nil, spec.Name, now)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -203,7 +243,7 @@ func rules(verb string, resources ...string) []rbacv1.PolicyRule {
 
 // judgeOf is a judge of a world whose clock stands still.
 func judgeOf(w *world) *Judge {
-	j := NewJudge(w)
+	j := NewJudge(w).WithAPIs(w.serves)
 	j.now = func() time.Time { return now.Add(time.Millisecond) }
 	return j
 }

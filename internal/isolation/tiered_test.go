@@ -292,7 +292,7 @@ func BenchmarkNetworkTiers(b *testing.B) {
 	in := t.inputs[1500]
 	in.Live = append(slices.Clone(in.Live), netpol(in.Namespace, "foreign", `{ingress: [{}]}`))
 	for b.Loop() {
-		if found := Network(t.dir, in); len(found) != 1 || !strings.Contains(found[0].Message, "lets any address reach") {
+		if found := Network(t.dir, in); len(found) != 1 || !strings.Contains(found[0].Message, "any address on all ports") {
 			b.Fatal(found)
 		}
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/controllers"
 	"github.com/bulkhead-dev/bulkhead/internal/apis"
+	"github.com/bulkhead-dev/bulkhead/internal/exposure"
 	"github.com/bulkhead-dev/bulkhead/internal/features"
 )
 
@@ -36,8 +37,9 @@ func setupAPIs(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, served *
 	r := &controllers.APIReconciler{
 		Cache: mgr.GetCache(), Discovery: client, Served: served, Watchers: watchers,
 		InNamespaces: apis.Optional(mgr.GetScheme(), rooms, false), OfTenants: apis.Optional(mgr.GetScheme(), rooms, true),
+		Judged: exposure.ClusterPolicyKinds(),
 	}
-	kinds, err := apis.Served(client, client, append(r.InNamespaces[:len(r.InNamespaces):len(r.InNamespaces)], r.OfTenants...))
+	kinds, err := apis.Served(client, client, r.Kinds())
 	if err != nil {
 		return err
 	}

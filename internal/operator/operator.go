@@ -154,7 +154,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, g
 	}
 	reader := facts.NewReader(mgr.GetCache(), o.Facts).WithAPIs(served.List)
 	ledger := status.NewLedger()
-	judge := exposure.NewJudge(mgr.GetCache())
+	judge := exposure.NewJudge(mgr.GetCache()).WithAPIs(served.List)
 	recorder := controllers.NewEvents(mgr.GetEventRecorder("bulkhead"))
 	tenants := &controllers.TenantReconciler{
 		Client: mgr.GetClient(), Facts: reader, Engine: e, Ledger: ledger,
@@ -169,17 +169,17 @@ func setup(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, g
 	if err := namespaces.SetupWithManager(mgr, max(o.NamespaceWorkers, 1)); err != nil {
 		return fmt.Errorf("setting up the namespace controller: %w", err)
 	}
+	exposures := &controllers.ExposureReconciler{Cache: mgr.GetCache(), Judge: judge, Ledger: ledger, JudgeAgain: namespaces.JudgeAgain}
+	if err := exposures.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the exposure controller: %w", err)
+	}
 	watchers := []controllers.Watcher{tenants, namespaces}
-	if err := setupAPIs(ctx, mgr, cfg, served, watchers); err != nil {
+	if err := setupAPIs(ctx, mgr, cfg, served, append(watchers, exposures)); err != nil {
 		return err
 	}
 	shares := &controllers.ClaimReconciler{Facts: reader, Watchers: watchers}
 	if err := shares.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the claim controller: %w", err)
-	}
-	exposures := &controllers.ExposureReconciler{Cache: mgr.GetCache(), Judge: judge, Ledger: ledger}
-	if err := exposures.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("setting up the exposure controller: %w", err)
 	}
 	reports := &controllers.DriftReportReconciler{
 		Cache: mgr.GetCache(), Facts: reader, Ledger: ledger, Writer: report.NewWriter(mgr.GetClient(), o.retention()),

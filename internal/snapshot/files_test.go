@@ -15,6 +15,7 @@ package snapshot_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,6 +146,35 @@ func TestReadFiles(t *testing.T) {
 		if _, err := snapshot.Read(newScheme(t), kinds, nil, name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, want)
 		}
+	}
+}
+
+// TestKinds: cluster policies are read whoever renders them, if anybody does, and each kind once.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	kinds := snapshot.Kinds(features.All())
+	for _, kind := range exposure.ClusterPolicyKinds() {
+		if !slices.Contains(kinds, kind) {
+			t.Errorf("%s isn't read", kind)
+		}
+	}
+	for i, kind := range kinds {
+		if slices.Contains(kinds[:i], kind) {
+			t.Errorf("%s is read twice", kind)
+		}
+	}
+	s, err := snapshot.Files(newScheme(t), kinds, strings.NewReader(tenantYAML+`
+---
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: BaselineAdminNetworkPolicy
+metadata: {name: default}
+`), "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []schema.GroupVersionKind{{Group: "policy.networking.k8s.io", Version: "v1alpha1", Kind: "BaselineAdminNetworkPolicy"}}
+	if !slices.Equal(s.Served(), want) {
+		t.Errorf("served %v, want what the files hold", s.Served())
 	}
 }
 

@@ -60,7 +60,7 @@ func Kinds(rooms []feature.Feature) []schema.GroupVersionKind {
 		endpointSliceKind,
 		exposure.DefinitionKind,
 	}
-	for _, gvk := range append(engine.Owned(rooms, false), engine.Owned(rooms, true)...) {
+	for _, gvk := range slices.Concat(engine.Owned(rooms, false), engine.Owned(rooms, true), exposure.ClusterPolicyKinds()) {
 		if !slices.Contains(kinds, gvk) {
 			kinds = append(kinds, gvk)
 		}

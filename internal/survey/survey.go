@@ -55,6 +55,7 @@ type Survey struct {
 	facts    *facts.Reader
 	engine   *engine.Engine
 	comparer *drift.Comparer
+	served   []schema.GroupVersionKind
 	now      time.Time
 }
 
@@ -74,7 +75,7 @@ func New(o Options) (*Survey, error) {
 	}
 	return &Survey{
 		reader: o.Reader, scheme: o.Scheme, features: o.Features, facts: facts.NewReader(o.Reader, o.Facts),
-		engine: e, comparer: comparer, now: time.Now(),
+		engine: e, comparer: comparer, served: o.Facts.APIs, now: time.Now(),
 	}, nil
 }
 

@@ -89,6 +89,7 @@ func (c *cluster) survey(t *testing.T) *survey.Survey {
 		DNS:               feature.DNS{Namespace: "kube-system", PodLabels: map[string]string{"k8s-app": "kube-dns"}, Ports: []int32{53}},
 		APIServer:         []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:6443")},
 		OperatorNamespace: v1alpha1.DefaultOperatorNamespace,
+		APIs:              c.Served(),
 	}})
 	if err != nil {
 		t.Fatal(err)

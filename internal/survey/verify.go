@@ -21,6 +21,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
@@ -45,6 +47,9 @@ type Verification struct {
 	NotConsidered []string `json:"notConsidered"`
 	// NotKnown says why NotConsidered can't be told; empty if it can.
 	NotKnown string `json:"notKnown,omitempty"`
+	// NotUnderstood are sentences about parts of cluster policies that aren't understood, by kind and name. They count as
+	// open.
+	NotUnderstood []string `json:"notUnderstood,omitempty"`
 }
 
 // Verdict says whether a tenant is isolated as its spec says.
@@ -83,7 +88,7 @@ type house struct {
 // Verify judges the isolation of these tenants, by what all tenants of the cluster are meant to be. The error joins what
 // could not be judged; what could is in the Verification all the same, which is nil if nothing could.
 func (s *Survey) Verify(ctx context.Context, tenants []string) (*Verification, error) {
-	judge := exposure.NewJudge(s.reader)
+	judge := exposure.NewJudge(s.reader).WithAPIs(func() []schema.GroupVersionKind { return s.served })
 	if err := judge.Prime(ctx); err != nil {
 		return nil, err
 	}
@@ -91,11 +96,11 @@ func (s *Survey) Verify(ctx context.Context, tenants []string) (*Verification, e
 	if err != nil {
 		return nil, err
 	}
-	v := &Verification{Tenants: []Verdict{}, Access: []Access{}, Considered: exposure.Considered(), NotConsidered: []string{}}
-	if _, err := judge.APIs(ctx); err != nil {
+	v := &Verification{Tenants: []Verdict{}, Access: []Access{}, NotConsidered: []string{}}
+	if _, _, err := judge.APIs(ctx); err != nil {
 		v.NotKnown = cause(err).Error()
 	}
-	v.NotConsidered = append(v.NotConsidered, judge.NotConsidered()...)
+	v.Considered, v.NotConsidered = judge.Considered(), append(v.NotConsidered, judge.NotConsidered()...)
 	for _, name := range tenants {
 		verdict := h.verdicts[name]
 		verdict.Findings = append(verdict.Findings, judge.Shared(name)...)
@@ -108,7 +113,14 @@ func (s *Survey) Verify(ctx context.Context, tenants []string) (*Verification, e
 		verdict.Isolated = len(verdict.Findings) == 0
 		v.Tenants = append(v.Tenants, *verdict)
 	}
-	if v.Reachability, err = s.reachability(ctx, h, tenants); err != nil {
+	policies, err := s.clusterPolicies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if v.NotUnderstood, err = notUnderstood(policies); err != nil {
+		return nil, err
+	}
+	if v.Reachability, err = s.reachability(ctx, h, policies, tenants); err != nil {
 		return nil, err
 	}
 	everywhere, err := s.everywhere(ctx)
@@ -217,7 +229,9 @@ func (s *Survey) furnish(ctx context.Context, judge *exposure.Judge, h *house, t
 }
 
 // reachability says which tenants' pods reach which, by what is live.
-func (s *Survey) reachability(ctx context.Context, h *house, tenants []string) (isolation.Matrix, error) {
+func (s *Survey) reachability(
+	ctx context.Context, h *house, tiers []unstructured.Unstructured, tenants []string,
+) (isolation.Matrix, error) {
 	namespaces := &corev1.NamespaceList{}
 	if err := s.reader.List(ctx, namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return isolation.Matrix{}, fmt.Errorf("reading namespaces: %w", err)
@@ -226,6 +240,11 @@ func (s *Survey) reachability(ctx context.Context, h *house, tenants []string) (
 	for i := range namespaces.Items {
 		live := &namespaces.Items[i]
 		directory.Put(isolation.Namespace{Name: live.Name, Tenant: h.holders[live.Name], Labels: live.Labels})
+	}
+	for i := range tiers {
+		if _, err := directory.PutClusterPolicy(&tiers[i]); err != nil {
+			return isolation.Matrix{}, fmt.Errorf("weighing %s %s: %w", tiers[i].GetKind(), tiers[i].GetName(), err)
+		}
 	}
 	policies := &networkingv1.NetworkPolicyList{}
 	if err := s.reader.List(ctx, policies, client.UnsafeDisableDeepCopy); err != nil {
@@ -240,6 +259,39 @@ func (s *Survey) reachability(ctx context.Context, h *house, tenants []string) (
 		return isolation.Matrix{Rows: []isolation.Reach{}}, nil // to ask for none of them would mean all
 	}
 	return isolation.Reachability(directory, byNamespace, tenants), nil
+}
+
+// clusterPolicies are all cluster policies that there are, by kind and name.
+func (s *Survey) clusterPolicies(ctx context.Context) ([]unstructured.Unstructured, error) {
+	var all []unstructured.Unstructured
+	for _, kind := range exposure.ClusterPolicyKinds() {
+		if !slices.Contains(s.served, kind) {
+			continue
+		}
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		if err := s.reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("reading the objects of kind %s: %w", kind.Kind, err)
+		}
+		all = append(all, list.Items...)
+	}
+	return all, nil
+}
+
+// notUnderstood says what of cluster policies isn't understood.
+func notUnderstood(policies []unstructured.Unstructured) ([]string, error) {
+	var all []string
+	for i := range policies {
+		place := policies[i].GetKind() + " " + policies[i].GetName()
+		doubts, err := isolation.ClusterPolicyDoubts(&policies[i])
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", place, err)
+		}
+		for _, doubt := range doubts {
+			all = append(all, place+": "+doubt)
+		}
+	}
+	return all, nil
 }
 
 func compareFindings(a, b v1alpha1.IsolationFinding) int {

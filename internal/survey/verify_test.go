@@ -14,6 +14,7 @@ package survey_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/survey"
@@ -201,6 +204,61 @@ func TestVerifySays(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"ciliumnetworkpolicies.cilium.io"}, v.NotConsidered); d != "" || v.NotKnown != "" {
 		t.Errorf("not known %q, not considered (-want +got):\n%s", v.NotKnown, d)
+	}
+}
+
+// TestVerifyClusterPolicies: cluster policies count for the findings and for who can reach whom, and what of them isn't
+// understood is said.
+func TestVerifyClusterPolicies(t *testing.T) {
+	t.Parallel()
+	const (
+		considered = "clusternetworkpolicies.policy.networking.k8s.io"
+		dns        = "Tenantglobex -> Unowned: Some on TCP/UDP 53"
+	)
+	tests := map[string]struct {
+		action, tier string
+		want         []string
+		reaches      []string
+		doubts       []string
+	}{
+		"one that lets everybody in": {
+			action: "Accept", tier: "Admin", want: []string{"globex: Critical NetworkExposure ClusterNetworkPolicy/platform"},
+			reaches: []string{dns, "Unowned -> Tenantglobex: All on all ports"},
+		},
+		"one that denies":                   {action: "Deny", tier: "Admin", reaches: []string{dns}},
+		"one that is for what nobody walls": {action: "Accept", tier: "Baseline", reaches: []string{dns}},
+		"one that isn't understood": {
+			action: "Deny", tier: "Middle", reaches: []string{dns}, doubts: []string{"ClusterNetworkPolicy platform: spec.tier is unknown"},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			u := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+				"tier": tc.tier, "priority": int64(10), "subject": map[string]any{"namespaces": map[string]any{"matchLabels": map[string]any{v1alpha1.LabelTenant: "globex"}}},
+				"ingress": []any{map[string]any{"action": tc.action, "from": []any{map[string]any{"namespaces": map[string]any{}}}}},
+			}}}
+			u.SetGroupVersionKind(schema.GroupVersionKind{Group: "policy.networking.k8s.io", Version: "v1alpha2", Kind: "ClusterNetworkPolicy"})
+			u.SetName("platform")
+			c.put(t, u)
+			v, err := c.survey(t).Verify(t.Context(), []string{"globex"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.want, findings(v)); d != "" {
+				t.Errorf("findings (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(tc.reaches, reaches(v)); d != "" {
+				t.Errorf("reachability (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(tc.doubts, v.NotUnderstood); d != "" {
+				t.Errorf("not understood (-want +got):\n%s", d)
+			}
+			if !slices.Contains(v.Considered, considered) {
+				t.Errorf("considered %v", v.Considered)
+			}
+		})
 	}
 }
 
