@@ -170,7 +170,7 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 	judged := identityOf(live)
 	if live != nil {
 		if pointers := j.difference.InjectedPointers(); len(pointers) > 0 {
-			patched, err := e.writer.removePaths(ctx, id, live.GetResourceVersion(), pointers)
+			patched, err := e.clear(ctx, intent, live, j, pointers)
 			switch {
 			case apierrors.IsForbidden(err) && intent.GVK.Group == rbacv1.GroupName:
 				// What is left for a moment would grant more than we may grant: only a new object will do.
@@ -180,7 +180,7 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 				live, judged = nil, identity{}
 			case err != nil:
 				return nil, err
-			case !j.difference.OnlyInjected():
+			case e.mustApply(intent, j):
 				judged.version = patched.ResourceVersion
 			default:
 				e.journal.put(id, entry{uid: patched.UID, version: patched.ResourceVersion, hash: intent.Hash})
@@ -195,6 +195,25 @@ func (e *Engine) correct(ctx context.Context, intent *Intent, live client.Object
 	futile := live != nil && live.GetResourceVersion() == applied.ResourceVersion
 	e.journal.put(id, entry{uid: applied.UID, version: applied.ResourceVersion, hash: intent.Hash, futile: futile})
 	return applied, nil
+}
+
+// clear removes what was added to an object. Where that alone would leave what the API server refuses (a Gateway of which
+// each listener was replaced has none then), the whole spec of an object of an optional kind becomes what it must be.
+func (e *Engine) clear(
+	ctx context.Context, intent *Intent, live client.Object, j judgement, pointers []string,
+) (*metav1.PartialObjectMetadata, error) {
+	version := live.GetResourceVersion()
+	patched, err := e.writer.removePaths(ctx, intent.id(), version, pointers)
+	if apierrors.IsInvalid(err) && Optional(e.scheme, intent.GVK) && j.ignored.Empty() {
+		return e.writer.replaceSpec(ctx, intent, version)
+	}
+	return patched, err
+}
+
+// mustApply reports whether an object is still to be applied after what was added to it is gone. Of an optional kind it
+// always is: whoever adds something to a map that the CRD calls atomic takes the ownership of all of it.
+func (e *Engine) mustApply(intent *Intent, j judgement) bool {
+	return !j.difference.OnlyInjected() || Optional(e.scheme, intent.GVK)
 }
 
 // protects is what of the judged object a correction must not be made over: what someone did since would be undone

@@ -76,11 +76,27 @@ func (w *writer) removePaths(ctx context.Context, id objectID, version string, p
 	if err != nil {
 		return nil, err
 	}
-	operations := []map[string]any{{"op": "test", "path": "/metadata/resourceVersion", "value": version}}
+	var operations []map[string]any
 	for _, pointer := range pointers {
 		operations = append(operations, map[string]any{"op": "remove", "path": pointer})
 	}
-	body, err := json.Marshal(operations)
+	return w.patch(ctx, resource, id, version, operations)
+}
+
+// replaceSpec makes the spec of the object that was judged what the intent says, whoever owns what of it.
+func (w *writer) replaceSpec(ctx context.Context, intent *Intent, version string) (*metav1.PartialObjectMetadata, error) {
+	resource, err := w.resource(intent.id())
+	if err != nil {
+		return nil, err
+	}
+	return w.patch(ctx, resource, intent.id(), version, []map[string]any{{"op": "replace", "path": "/spec", "value": intent.Object.Object["spec"]}})
+}
+
+// patch sends a JSON patch that fails if the object is no longer of this version.
+func (w *writer) patch(
+	ctx context.Context, resource metadata.ResourceInterface, id objectID, version string, operations []map[string]any,
+) (*metav1.PartialObjectMetadata, error) {
+	body, err := json.Marshal(append([]map[string]any{{"op": "test", "path": "/metadata/resourceVersion", "value": version}}, operations...))
 	if err != nil {
 		return nil, fmt.Errorf("encoding the patch of %s: %w", id, err)
 	}

@@ -14,6 +14,7 @@ package mutation
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,11 +28,13 @@ import (
 	. "github.com/bulkhead-dev/bulkhead/test/testkit/builders"
 )
 
-// Kinds are all kinds that the operator manages: the Namespace, and what rooms own.
+// Kinds are all kinds with a Go type that the operator manages: the Namespace, and what rooms own. For those of optional
+// APIs see package custom.
 func Kinds(scheme *runtime.Scheme) (map[schema.GroupVersionKind]*Kind, error) {
 	all := []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("Namespace")}
 	all = append(all, engine.Owned(features.All(), false)...)
 	all = append(all, engine.Owned(features.All(), true)...)
+	all = slices.DeleteFunc(all, func(gvk schema.GroupVersionKind) bool { return engine.Optional(scheme, gvk) })
 	kinds := map[schema.GroupVersionKind]*Kind{}
 	for _, gvk := range all {
 		kind, err := NewKind(scheme, gvk)
@@ -43,21 +46,28 @@ func Kinds(scheme *runtime.Scheme) (map[schema.GroupVersionKind]*Kind, error) {
 	return kinds, nil
 }
 
-// Plans are the plans of a case: of each namespace, in the order of the spec, and of the tenant's cluster scope.
-func Plans(c corpus.Case) ([]*engine.Plan, error) {
+// Plans are the plans of a case: of each namespace, in the order of the spec, and of the tenant's cluster scope, where the
+// cluster has no optional API.
+func Plans(c corpus.Case) ([]*engine.Plan, error) { return PlansWith(c, nil) }
+
+// PlansWith is as Plans where the cluster has these kinds of optional APIs.
+func PlansWith(c corpus.Case, served []schema.GroupVersionKind) ([]*engine.Plan, error) {
 	facts, err := c.Facts()
 	if err != nil {
 		return nil, err
 	}
 	var plans []*engine.Plan
 	for i, f := range facts {
+		f.Cluster.APIs = served
 		plan, err := engine.NewPlan(features.All(), engine.NamespaceInput(f, &c.Tenant.Spec.Namespaces[i]))
 		if err != nil {
 			return nil, fmt.Errorf("planning namespace %s: %w", f.Namespace, err)
 		}
 		plans = append(plans, plan)
 	}
-	plan, err := engine.NewTenantPlan(features.All(), c.TenantFacts())
+	tenant := c.TenantFacts()
+	tenant.Cluster.APIs = served
+	plan, err := engine.NewTenantPlan(features.All(), tenant)
 	if err != nil {
 		return nil, fmt.Errorf("planning the cluster scope of %s: %w", c.Name, err)
 	}

@@ -32,6 +32,7 @@ import (
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	. "github.com/bulkhead-dev/bulkhead/test/testkit/builders"
+	"github.com/bulkhead-dev/bulkhead/test/testkit/crds"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
 )
 
@@ -39,13 +40,16 @@ var _ = Describe("the operator's rights", Ordered, ContinueOnFailure, func() {
 	var seen []env.Request
 
 	BeforeAll(func(ctx SpecContext) {
+		Expect(world.InstallCRDs(ctx, crds.All()...)).To(Succeed())
 		By("running without lists that are streamed, which an older API server doesn't have")
 		old := startOperator("KUBE_FEATURE_WatchListClient=false")
 		Eventually(func(ctx context.Context) []string { return unused(grantedHere(ctx), used(requests())) }).WithContext(ctx).
 			ShouldNot(ContainElement(HavePrefix("list ")))
 		Expect(old.Stop(grace)).To(Succeed())
+		Expect(world.RemoveCRDs(ctx, crds.ClusterNetworkPolicy)).To(Succeed())
 		operator := startOperator()
 		exercise(ctx)
+		exerciseOptional(ctx)
 		scrape(ctx)
 		// Its end is part of what it does: it gives the lease back.
 		Expect(operator.Stop(grace)).To(Succeed())

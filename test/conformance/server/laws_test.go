@@ -47,6 +47,11 @@ func TestStoredIsWhatWasRendered(t *testing.T) {
 		if err := apply(t, intent); err != nil {
 			t.Fatalf("%s: %v", intent, err)
 		}
+		if optional(intent.GVK) { // a CRD's default of the status is stored by the first write after that which creates
+			if err := apply(t, intent); err != nil {
+				t.Fatal(err)
+			}
+		}
 		live := alive(t, intent)
 		raw := &unstructured.Unstructured{}
 		raw.SetGroupVersionKind(intent.GVK)
@@ -238,7 +243,7 @@ var edits = map[string]string{
 	"ClusterRole":        `{"rules":[{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}]}`,
 	"ClusterRoleBinding": `{"subjects":[{"kind":"Group","apiGroup":"rbac.authorization.k8s.io","name":"system:authenticated"}]}`,
 
-	"Gateway":                   `{"spec":{"listeners":[{"name":"evil","port":8080,"protocol":"HTTP","allowedRoutes":{"namespaces":{"from":"All"}}}]}}`,
+	"Gateway":                   `{"spec":{"listeners":[{"name":"web","port":443,"protocol":"TCP"},{"name":"evil","port":8080,"protocol":"HTTP","allowedRoutes":{"namespaces":{"from":"All"}}}]}}`,
 	"CiliumNetworkPolicy":       `{"spec":{"endpointSelector":{"matchLabels":{"app":"none"}},"ingress":[{"fromEntities":["all"]}],"egress":[{"toEntities":["all"]}]}}`,
 	"CiliumEgressGatewayPolicy": `{"spec":{"egressGateway":{"interface":"eth0","egressIP":null},"excludedCIDRs":["198.51.100.0/24"]}}`,
 	"EgressIP":                  `{"spec":{"egressIPs":["198.51.100.7"],"podSelector":{"matchLabels":{"app":"none"}}}}`,
@@ -325,7 +330,7 @@ func TestForeignEdits(t *testing.T) {
 // role, which can't be changed in place.
 func replacement(t *testing.T, live client.Object) client.Object {
 	t.Helper()
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live.DeepCopyObject())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -397,8 +402,9 @@ func TestFailedRoomIsLeftAlone(t *testing.T) {
 					if other.Name() == room.Name() {
 						want = "False " + v1alpha1.ReasonInvalidPolicy
 					}
-					// What lives must come to life first, in its own time.
-					if got := condition(outcome, other.Condition()); got != want && got != "False "+v1alpha1.ReasonPending {
+					// What lives must come to life first, in its own time, and nobody is here who brings optional kinds to life.
+					got := condition(outcome, other.Condition())
+					if got != want && got != "False "+v1alpha1.ReasonPending && got != "False "+v1alpha1.ReasonNotProgrammed {
 						t.Errorf("with %s broken, %s is %s, want %s", room.Name(), other.Condition(), got, want)
 					}
 				}

@@ -30,7 +30,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/metadata"
@@ -48,6 +47,7 @@ import (
 	"github.com/bulkhead-dev/bulkhead/internal/features"
 	"github.com/bulkhead-dev/bulkhead/internal/index"
 	"github.com/bulkhead-dev/bulkhead/test/conformance/corpus"
+	"github.com/bulkhead-dev/bulkhead/test/mutation/custom"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/crds"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/env"
@@ -76,15 +76,25 @@ func testMain(m *testing.M) (code int) {
 				code = 1
 			}
 		}()
-		if err = world.InstallCRDs(ctx, crds.All()...); err == nil {
-			err = watch(ctx)
-		}
+		err = prepare(ctx)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starting:", err)
 		return 1
 	}
 	return m.Run()
+}
+
+// prepare serves all optional APIs and fills the cache.
+func prepare(ctx context.Context) error {
+	if err := world.InstallCRDs(ctx, crds.All()...); err != nil {
+		return err
+	}
+	served := append(apis.Optional(world.Scheme, features.All(), false), apis.Optional(world.Scheme, features.All(), true)...)
+	if err := custom.AwaitAdmission(ctx, world.Admin, "default", served...); err != nil {
+		return err
+	}
+	return watch(ctx)
 }
 
 // watch fills the cache with all that rooms own.
@@ -130,13 +140,7 @@ func informerOf(ctx context.Context, gvk schema.GroupVersionKind) (cache.Informe
 	if !optional(gvk) {
 		return watched.GetInformerForKind(ctx, gvk, cache.BlockUntilSynced(false))
 	}
-	return watched.GetInformer(ctx, custom(gvk), cache.BlockUntilSynced(false))
-}
-
-func custom(gvk schema.GroupVersionKind) *unstructured.Unstructured {
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(gvk)
-	return u
+	return watched.GetInformer(ctx, custom.Empty(gvk), cache.BlockUntilSynced(false))
 }
 
 // counter counts the requests that write.
@@ -328,7 +332,7 @@ func (p *process) mustStay(t *testing.T, when string, plan *engine.Plan, known b
 func object(t *testing.T, gvk schema.GroupVersionKind) client.Object {
 	t.Helper()
 	if optional(gvk) {
-		return custom(gvk)
+		return custom.Empty(gvk)
 	}
 	made, err := world.Scheme.New(gvk)
 	if err != nil {
