@@ -30,15 +30,31 @@ import (
 func Copy(f feature.Facts) feature.Facts {
 	f.Policy = *f.Policy.DeepCopy()
 	f.Members, f.Siblings = copyMembers(f.Members), slices.Clone(f.Siblings)
-	f.Cluster.APIServer = slices.Clone(f.Cluster.APIServer)
-	f.Cluster.DNS.Ports = slices.Clone(f.Cluster.DNS.Ports)
-	f.Cluster.DNS.PodLabels = maps.Clone(f.Cluster.DNS.PodLabels)
+	f.Cluster, f.Taken = copyCluster(f.Cluster), copyClaims(f.Taken)
 	return f
 }
 
 // CopyTenant returns facts that share no memory with the given ones.
 func CopyTenant(f feature.TenantFacts) feature.TenantFacts {
 	f.Members, f.Namespaces = copyMembers(f.Members), slices.Clone(f.Namespaces)
+	f.Policy = *f.Policy.DeepCopy()
+	f.Overrides = maps.Clone(f.Overrides)
+	for name, policy := range f.Overrides {
+		f.Overrides[name] = *policy.DeepCopy()
+	}
+	f.Foreign = maps.Clone(f.Foreign)
+	f.Cluster, f.Taken = copyCluster(f.Cluster), copyClaims(f.Taken)
+	return f
+}
+
+func copyCluster(f feature.ClusterFacts) feature.ClusterFacts {
+	f.APIServer, f.APIs = slices.Clone(f.APIServer), slices.Clone(f.APIs)
+	f.DNS.Ports, f.DNS.PodLabels = slices.Clone(f.DNS.Ports), maps.Clone(f.DNS.PodLabels)
+	return f
+}
+
+func copyClaims(f feature.Claims) feature.Claims {
+	f.Hostnames, f.Addresses = maps.Clone(f.Hostnames), maps.Clone(f.Addresses)
 	return f
 }
 
