@@ -436,7 +436,9 @@ func TestConcurrently(t *testing.T) {
 		_, _, err := j.APIs(t.Context())
 		return err
 	})
-	w.with(func() { w.served, w.tiers = ClusterPolicyKinds(), []unstructured.Unstructured{tier(t, "open", "Accept")} })
+	w.with(func() {
+		w.served, w.tiers = ClusterPolicyKinds(), []unstructured.Unstructured{tier(t, "open", "Accept")}
+	})
 	run(func(int) error {
 		_, _, err := j.ClusterPolicy(t.Context(), clusterNetworkPolicy, "open")
 		return err
