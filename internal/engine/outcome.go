@@ -131,7 +131,7 @@ func newOutcome(plan *Plan) *Outcome {
 		rooms: map[string]*roomState{}, observers: map[string]feature.Observer{}}
 	for _, room := range plan.Rooms {
 		state := &roomState{}
-		if room.Err != nil {
+		if room.Err != nil && !room.Told {
 			state.problems = append(state.problems, problem{v1alpha1.ReasonInvalidPolicy, room.Err.Error()})
 		}
 		for _, finding := range room.Findings {

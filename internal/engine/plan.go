@@ -13,6 +13,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -72,6 +73,8 @@ type Room struct {
 	Observe feature.Observer
 	// Err says that the user's input can't be rendered; the room's objects are left as they are.
 	Err error
+	// Told says that Err is told of elsewhere: the policy isn't known, which each namespace, or the tenant, says itself.
+	Told bool
 	// Findings are what of the user's input can't be satisfied while the rest can.
 	Findings []feature.Finding
 }
@@ -118,6 +121,7 @@ func NewTenantPlan(features []feature.Feature, facts feature.TenantFacts) (*Plan
 		}
 		result, err := cluster.RenderTenant(facts)
 		if room := p.enter(f, result, err); room.Err != nil {
+			p.Rooms[len(p.Rooms)-1].Told = facts.PolicyError != nil && errors.Is(err, facts.PolicyError)
 			continue
 		}
 		if err := p.add(f, cluster.OwnsCluster(), result); err != nil {

@@ -14,6 +14,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
@@ -265,5 +267,32 @@ func TestOwned(t *testing.T) {
 	}
 	if diff := cmp.Diff([]schema.GroupVersionKind{gvk}, Owned(rooms, true)); diff != "" {
 		t.Errorf("at cluster scope (-want +got):\n%s", diff)
+	}
+}
+
+// TestPolicyUnknown keeps what rooms that need the policy rendered before, and doesn't say twice why it isn't known.
+func TestPolicyUnknown(t *testing.T) {
+	t.Parallel()
+	unknown := errors.New("no such class")
+	for name, tc := range map[string]struct {
+		err  error
+		want metav1.ConditionStatus
+	}{
+		"the policy isn't known": {fmt.Errorf("reading it: %w", unknown), metav1.ConditionTrue},
+		"another error":          {errors.New("wrong"), metav1.ConditionFalse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			plan, err := NewTenantPlan([]feature.Feature{clusterRoom{room{name: "some", err: tc.err}}}, feature.TenantFacts{Tenant: "acme", PolicyError: unknown})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := newOutcome(plan).finish(plan).Conditions[1].Status; got != tc.want {
+				t.Errorf("the condition is %s, want %s", got, tc.want)
+			}
+			if !plan.failedRooms()["some"] {
+				t.Error("its objects aren't left alone")
+			}
+		})
 	}
 }

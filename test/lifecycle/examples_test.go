@@ -102,7 +102,7 @@ var _ = Describe("Bad examples", func() {
 		}
 		Expect(everything(ctx)).To(Equal(before))
 	},
-		Entry("a range that is none", "bad-cidr.yaml", "spec.egress.destinations[0].cidrs[0]", `"10.0.0.0/33"`, "CIDR"),
+		Entry("a range that is none", "bad-cidr.yaml", "spec.egress.destinations[0].cidrs[0]", `"10.0.0.0/33"`, "cidr"),
 		Entry("a guarded label", "guarded-label.yaml", "spec.namespaces[0].labels", "pod-security.kubernetes.io/", "podSecurity"),
 		Entry("a home that isn't listed", "home-not-listed.yaml", `unknown field "spec.selfService"`),
 		Entry("a peer of nothing", "peer-of-nothing.yaml", "spec.network.allow[0].peers[0]", "exactly one of tenant, namespaces"),
