@@ -15,7 +15,10 @@ package operator
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -39,7 +42,7 @@ func setupAPIs(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, served *
 		InNamespaces: apis.Optional(mgr.GetScheme(), rooms, false), OfTenants: apis.Optional(mgr.GetScheme(), rooms, true),
 		Judged: exposure.ClusterPolicyKinds(),
 	}
-	kinds, err := apis.Served(client, client, r.Kinds())
+	kinds, err := discover(ctx, client, r.Kinds())
 	if err != nil {
 		return err
 	}
@@ -52,4 +55,24 @@ func setupAPIs(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, served *
 		return fmt.Errorf("setting up the controller of optional APIs: %w", err)
 	}
 	return nil
+}
+
+// How long an API server that doesn't answer, because it restarts at this moment, is asked again.
+const (
+	discoverAgain  = 500 * time.Millisecond
+	discoverWithin = time.Minute
+)
+
+// discover finds out which kinds are served. It fails if the API server doesn't answer within a minute.
+func discover(ctx context.Context, client discovery.DiscoveryInterface, kinds []schema.GroupVersionKind) ([]schema.GroupVersionKind, error) {
+	var served []schema.GroupVersionKind
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, discoverAgain, discoverWithin, true, func(context.Context) (bool, error) {
+		served, last = apis.Served(client, client, kinds)
+		return last == nil, nil
+	})
+	if err != nil && last != nil {
+		return nil, last
+	}
+	return served, err
 }

@@ -148,7 +148,12 @@ func TestAPIServerRestart(t *testing.T) {
 			}
 		}
 	}
-	eventually(t.Context(), t, converge, func() string { return unready(t.Context(), world) })
+	eventually(t.Context(), t, converge, func() string {
+		if !process.Running() {
+			t.Fatal("the operator has ended")
+		}
+		return unready(t.Context(), world)
+	})
 	if extra, missing := compare(live(t, world), want); len(extra)+len(missing) > 0 {
 		t.Errorf("left over: %s; missing: %s", short(extra), short(missing))
 	}
