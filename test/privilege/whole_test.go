@@ -114,6 +114,10 @@ var deliberate = []refusal{
 		why: "an API server that was restarted refuses everybody until it has loaded its roles",
 	},
 	{
+		says: "create not allowed while custom resource definition is terminating", sometimes: true,
+		why: "an optional API goes at this moment, with its objects first: nothing can be made anew there, whatever one's rights",
+	},
+	{
 		says: "because it is being terminated", sometimes: true,
 		why: "nothing can be made in a namespace that someone deletes at this moment, whatever one's rights",
 	},
