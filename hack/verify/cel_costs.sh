@@ -12,7 +12,7 @@
 # limitations under the License.
 
 # Prints what the dearest expression of each guard-rail costs of the API server's limit for one, with inputs as large as
-# the rule accepts. A quarter is allowed; one question to the authorizer costs 35 % by itself, whoever asks it.
+# the rule accepts. It must be less than a quarter; no rule asks the authorizer, because one question costs 35 % by itself.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -147,7 +147,7 @@ func TestImageNames(t *testing.T) {
 				if rail.Name() != "bulkhead-images" {
 					continue
 				}
-				got, _ := evaluate(t, rail.Policy.Spec, r, &validating.MessageExpressionCondition{MessageExpression: `variables.foreign.map(i, i.image).join(' ')`})
+				got, _ := evaluate(t, rail.Policy.Spec, r, &validating.MessageExpressionCondition{MessageExpression: `variables.wrong.foreign.map(i, i.image).join(' ')`})
 				if diff := cmp.Diff(strings.Join(tc.refused, " "), got); diff != "" {
 					t.Errorf("images that are refused (-want +got):\n%s", diff)
 				}

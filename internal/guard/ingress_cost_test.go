@@ -114,6 +114,12 @@ func ingressRequests() map[string]request {
 		return anObject("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "", `spec: {to: [{kind: Service}], from: `+entries(n, `{kind: HTTPRoute, namespace: beta-%d}`)+`}`)
 	}
 	elsewhere := strings.ReplaceAll(listeners(64, ""), "a-rather", "another-rather")
+	// The last of the tenant's namespaces.
+	const account = "system:serviceaccount:acme-49:builder"
+	by := func(user string, r request) request {
+		r.user = user
+		return r
+	}
 	return map[string]request{
 		"an Ingress of a foreign class":         writing(target{ingressRail, "ingresses"}, anIngress(`kubernetes.io/ingress.class: "`+strings.Repeat("x", 10000)+`"`, `ingressClassName: shared, `+rules(big)), "", long),
 		"an Ingress of no class":                writing(target{ingressRail, "ingresses"}, anIngress("", rules(big)), "", none),
@@ -131,8 +137,10 @@ func ingressRequests() map[string]request {
 		"a Service of many names":               writing(target{servicesRail, "services/status"}, aService(`"external-dns.alpha.kubernetes.io/hostname": "`+strings.Trim(entries(big, "alias-%d.example.com"), "[]")+`"`, `type: ClusterIP`), aService("", `type: ClusterIP`), long),
 		"a Service that is another":             writing(target{servicesRail, "services"}, aService(many, `type: ExternalName, externalName: "`+strings.Repeat("a.", 120)+`svc"`), "", long),
 		"an EndpointSlice of many":              writing(target{"bulkhead-ingress-addresses", "endpointslices"}, slices(10*big), slices(10*big-1), none),
+		"an EndpointSlice by its own account":   by(account, writing(target{"bulkhead-ingress-addresses", "endpointslices"}, slices(10*big), slices(10*big-1), long)),
 		"Endpoints":                             writing(target{"bulkhead-ingress-addresses", "endpoints"}, anObject("v1", "Endpoints", "", `subsets: `+entries(big, `{addresses: [{ip: "10.0.0.%d"}]}`)), "", none),
 		"an address of a load balancer":         writing(target{"bulkhead-ingress-addresses", "services/status"}, balanced, aService("", "type: LoadBalancer"), none),
+		"an address of a load balancer, by it":  by(account, writing(target{"bulkhead-ingress-addresses", "services/status"}, balanced, strings.Replace(balanced, `{ip: "192.0.2.0"},`, "", 1), long)),
 		"an address of an Ingress":              writing(target{"bulkhead-ingress-addresses", "ingresses/status"}, strings.Replace(balanced, "kind: Service", "kind: Ingress", 1), aService("", "type: LoadBalancer"), none),
 		"a route of many hostnames":             writing(target{routesRail, "httproutes"}, aRoute("HTTPRoute", many, `parentRefs: `+entries(32, `{name: g-%d}`)+`, hostnames: `+entries(big, `x.%d.example.com`)), "", long),
 		"a route of many more hostnames":        writing(target{routesRail, "httproutes"}, aRoute("HTTPRoute", many, `parentRefs: `+entries(32, `{name: g-%d}`)+`, hostnames: `+entries(3*big/2, `x.%d.example.com`)), aRoute("HTTPRoute", many, `parentRefs: `+entries(32, `{name: g-%d}`)+`, hostnames: `+entries(big, `x.%d.example.com`)), long),
@@ -242,10 +250,14 @@ func TestIngress(t *testing.T) {
 	})
 }
 
-// said checks what a rule says of a request: nothing, or all that is wanted in the right words.
+// said checks what a rule says of a request: nothing, or all that is wanted in the right words. What the matchConditions let
+// pass it says nothing of.
 func said(t *testing.T, r request, want string) {
 	t.Helper()
-	got := offence(t, r)
+	got := ""
+	if judged(t, r) {
+		got = offence(t, r)
+	}
 	if (got == "") != (want == "") || !strings.Contains(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -334,17 +346,29 @@ func TestIngressAddresses(t *testing.T) {
 		return anObject("v1", kind, "", `status: {loadBalancer: {ingress: [`+ingress+`]}}`)
 	}
 	const one, two = `{addresses: ["10.0.0.1"]}`, `{addresses: ["10.0.0.2"]}`
+	const allowed = `must not get addresses from "mallory": allowed are Kubernetes and the platform's controllers (users that begin with system: or eks:`
 	tests := map[string]struct{ resource, object, old, want string }{
-		"pods of others":              {"endpointslices", slice(one), "", `must not get addresses from "mallory": allowed are controllers, which may write endpointslices in every namespace; select pods by spec.selector of a Service; pods of others are reached by spec.network.allow of Tenant "acme"`},
+		"pods of others": {"endpointslices", slice(one), "", allowed + `, and no ServiceAccount of the tenant) and break-glass; select pods by spec.selector of a Service; ` +
+			`pods of others are reached by spec.network.allow of Tenant "acme"`},
 		"pods of others, more":        {"endpointslices", slice(one + `, ` + two), slice(one), `must not get addresses`},
 		"pods of others, as before":   {"endpointslices", slice(one), slice(one), ``},
 		"pods of others, none left":   {"endpointslices", slice(``), slice(one), ``},
-		"pods of others, the old way": {"endpoints", endpoints("", one), "", `may write endpoints in every namespace`},
+		"pods of others, others":      {"endpointslices", slice(two), slice(one), `must not get addresses`},
+		"no pods":                     {"endpointslices", slice(``), "", ``},
+		"no pods, in Go":              {"endpointslices", strings.Replace(slice(``), "[]", "null", 1), "", ``},
+		"pods in the place of none":   {"endpointslices", slice(one), strings.Replace(slice(``), "[]", "null", 1), `must not get addresses`},
+		"pods of others, the old way": {"endpoints", endpoints("", one), "", allowed + `, and no ServiceAccount`},
+		"pods of others, they change": {"endpoints", endpoints("", two), endpoints("", one), `must not get addresses`},
+		"pods of others, they go":     {"endpoints", endpoints("", ""), endpoints("", one), ``},
 		"a leader is elected":         {"endpoints", endpoints("control-plane.alpha.kubernetes.io/leader: x", ""), "", ``},
 		"a leader is elected again":   {"endpoints", endpoints("control-plane.alpha.kubernetes.io/leader: y", one), endpoints("", one), ``},
-		"a load balancer":             {"services/status", balanced("Service", `{ip: 192.0.2.1}`), balanced("Service", ""), `may write services/status in every namespace; load balancers are allowed by spec.ingress.serviceTypes of Tenant "acme"`},
-		"a condition of a Service":    {"services/status", balanced("Service", `{ip: 192.0.2.1}`), balanced("Service", `{ip: 192.0.2.1}`), ``},
-		"an Ingress":                  {"ingresses/status", balanced("Ingress", `{hostname: a.example.com}`), balanced("Ingress", ""), `may write ingresses/status in every namespace`},
+		"a load balancer": {"services/status", balanced("Service", `{ip: 192.0.2.1}`), balanced("Service", ""), allowed + `, and no ServiceAccount of the tenant) and break-glass; ` +
+			`load balancers are allowed by spec.ingress.serviceTypes of Tenant "acme"`},
+		"a load balancer moves":    {"services/status", balanced("Service", `{ip: 192.0.2.2}`), balanced("Service", `{ip: 192.0.2.1}`), `must not get addresses`},
+		"a load balancer goes":     {"services/status", aService("", "type: ClusterIP"), balanced("Service", `{ip: 192.0.2.1}`), ``},
+		"a condition of a Service": {"services/status", balanced("Service", `{ip: 192.0.2.1}`), balanced("Service", `{ip: 192.0.2.1}`), ``},
+		"an Ingress": {"ingresses/status", balanced("Ingress", `{hostname: a.example.com}`), balanced("Ingress", ""), allowed + `, as all ServiceAccounts) and break-glass; ` +
+			`its controller writes them as a ServiceAccount, for a class of spec.ingress.classNames of Tenant "acme"`},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -354,6 +378,55 @@ func TestIngressAddresses(t *testing.T) {
 				r.gvk.Group = "networking.k8s.io"
 			}
 			said(t, r, tc.want)
+		})
+	}
+}
+
+// TestIngressAddressesBy checks whose addresses are believed, by their names alone.
+func TestIngressAddressesBy(t *testing.T) {
+	t.Parallel()
+	const rail = "bulkhead-ingress-addresses"
+	slice := anObject("discovery.k8s.io/v1", "EndpointSlice", "", `addressType: IPv4, endpoints: [{addresses: ["10.0.0.1"]}]`)
+	ingress := anObject("networking.k8s.io/v1", "Ingress", "", `status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}`)
+	for name, tc := range map[string]struct {
+		user                     string
+		allowed, lonely, ingress bool
+	}{
+		"a person":                                {user: "mallory"},
+		"a person, by OIDC":                       {user: "https://login.example.com#system:mallory"},
+		"a person named eks":                      {user: "eks"},
+		"a person named system":                   {user: "system"},
+		"the endpoint controllers":                {user: "system:serviceaccount:kube-system:endpointslice-controller", allowed: true},
+		"one user for all controllers":            {user: "system:kube-controller-manager", allowed: true},
+		"a cloud's own":                           {user: "system:cloud-controller-manager", allowed: true},
+		"a cloud's own, EKS":                      {user: "eks:service-controller", allowed: true},
+		"MetalLB":                                 {user: "system:serviceaccount:metallb-system:controller", allowed: true},
+		"the operator":                            {user: "system:serviceaccount:bulkhead-system:bulkhead", allowed: true},
+		"an account of another tenant":            {user: "system:serviceaccount:beta-prod:builder", allowed: true},
+		"an account of a namespace named alike":   {user: "system:serviceaccount:acme-prod-2:builder", allowed: true},
+		"an account of the namespace":             {user: "system:serviceaccount:acme-prod:builder", ingress: true},
+		"an account of the tenant's other one":    {user: "system:serviceaccount:acme-dev:builder", lonely: true, ingress: true},
+		"an account named like a trusted one":     {user: "system:serviceaccount:acme-prod:endpointslice-controller", ingress: true},
+		"an account named like the operator":      {user: "system:serviceaccount:acme-prod:bulkhead", ingress: true},
+		"an account of the other, like a cloud's": {user: "system:serviceaccount:acme-dev:eks", lonely: true, ingress: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refusal := func(allowed bool) string {
+				if allowed {
+					return ""
+				}
+				return `must not get addresses from "` + tc.user + `"`
+			}
+			r := writing(target{rail, "endpointslices"}, slice, "", guarded(served()))
+			r.user = tc.user
+			said(t, r, refusal(tc.allowed))
+			// Of a tenant with very many namespaces only the one of the request is known.
+			r.namespace = guarded(nil)
+			said(t, r, refusal(tc.allowed || tc.lonely))
+			r = writing(target{rail, "ingresses/status"}, ingress, "", guarded(served()))
+			r.user = tc.user
+			said(t, r, refusal(tc.allowed || tc.ingress))
 		})
 	}
 }

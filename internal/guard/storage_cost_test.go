@@ -106,14 +106,14 @@ func TestStorage(t *testing.T) {
 func TestStorageVolumes(t *testing.T) {
 	t.Parallel()
 	claim := func(spec string) string { return aClaim("", spec) }
-	const volume = `must not choose the volume "pv-1" (spec.volumeName): allowed are new volumes of the classes standard, fast (spec.storage.classNames of Tenant "acme"); the platform gives a volume to a claim by spec.claimRef of the PersistentVolume`
+	const volume = `must not choose the volume "pv-1" (spec.volumeName): allowed are new volumes of the classes standard, fast (spec.storage.classNames of Tenant "acme"); the platform gives a volume to a claim by spec.claimRef of the PersistentVolume, or chooses it as break-glass`
 	tests := map[string]struct{ rail, resource, object, old, want string }{
 		"any volume":             {volumesRail, "persistentvolumeclaims", claim(`storageClassName: fast`), "", ""},
 		"a volume":               {volumesRail, "persistentvolumeclaims", claim(`storageClassName: fast, volumeName: pv-1`), "", volume},
 		"a volume comes later":   {volumesRail, "persistentvolumeclaims", claim(`volumeName: pv-1`), claim(`storageClassName: fast`), volume},
 		"an old volume":          {volumesRail, "persistentvolumeclaims", claim(`volumeName: pv-1, accessModes: []`), claim(`volumeName: pv-1`), ""},
 		"a snapshot":             {volumesRail, "volumesnapshots", aSnapshot("VolumeSnapshot", `persistentVolumeClaimName: c`), "", ""},
-		"another's snapshot":     {volumesRail, "volumesnapshots", aSnapshot("VolumeSnapshot", `volumeSnapshotContentName: c`), "", `must not choose the content "c" (spec.source): allowed are snapshots of claims in acme-prod; the platform, which may create PersistentVolumes, makes others for Tenant "acme"`},
+		"another's snapshot":     {volumesRail, "volumesnapshots", aSnapshot("VolumeSnapshot", `volumeSnapshotContentName: c`), "", `must not choose the content "c" (spec.source): allowed are snapshots of claims in acme-prod; the platform makes others as break-glass, and no field of Tenant "acme" allows them`},
 		"another's snapshots":    {volumesRail, "volumegroupsnapshots", aSnapshot("VolumeGroupSnapshot", `volumeGroupSnapshotContentName: c`), "", `must not choose the content "c"`},
 		"an old snapshot":        {volumesRail, "volumesnapshots", aSnapshot("VolumeSnapshot", `volumeSnapshotContentName: c`), aSnapshot("VolumeSnapshot", `volumeSnapshotContentName: c`), ""},
 		"volumes of a pod":       {podsRail, "pods", aPod(`[{name: a, persistentVolumeClaim: {claimName: c}}, {name: b, ephemeral: {}}, {name: c, emptyDir: {}}, {name: d, configMap: {}}, {name: e, secret: {}}, {name: f, projected: {}}, {name: g, downwardAPI: {}}, {name: h, image: {}}, {name: i, hostPath: {path: /}}]`), "", ""},
@@ -132,6 +132,40 @@ func TestStorageVolumes(t *testing.T) {
 			t.Parallel()
 			said(t, writing(target{tc.rail, tc.resource}, tc.object, tc.old, guarded(storing())), tc.want)
 			said(t, writing(target{tc.rail, tc.resource}, tc.object, tc.old, guarded(nil)), "")
+		})
+	}
+}
+
+// TestStorageVolumesBy checks who chooses the volume of a claim.
+func TestStorageVolumesBy(t *testing.T) {
+	t.Parallel()
+	const binder = ":persistent-volume-binder"
+	for name, tc := range map[string]struct {
+		user    string
+		allowed bool
+	}{
+		"somebody":                       {user: "mallory"},
+		"the volume controller":          {user: "system:serviceaccount:kube-system" + binder, allowed: true},
+		"one user for all controllers":   {user: "system:kube-controller-manager", allowed: true},
+		"the operator":                   {user: "system:serviceaccount:bulkhead-system:bulkhead", allowed: true},
+		"an account of the same name":    {user: "system:serviceaccount:acme-prod" + binder},
+		"another account of kube-system": {user: "system:serviceaccount:kube-system:statefulset-controller"},
+		"a tool for backups":             {user: "system:serviceaccount:velero:velero"},
+		"the scheduler":                  {user: "system:kube-scheduler"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, r := range []request{
+				writing(target{volumesRail, "persistentvolumeclaims"}, aClaim("", `volumeName: pv-1`), aClaim("", ``), guarded(storing())),
+				writing(target{volumesRail, "volumesnapshots"}, aSnapshot("VolumeSnapshot", `volumeSnapshotContentName: c`), "", guarded(storing())),
+			} {
+				want := "must not choose"
+				if tc.allowed {
+					want = ""
+				}
+				r.user = tc.user
+				said(t, r, want)
+			}
 		})
 	}
 }

@@ -202,25 +202,33 @@ func ingressAddresses() table {
 	refused := `tenant "acme", rule ingress: `
 	balanced := func(name string) string { return aService(name, "", `type: LoadBalancer, `+ports) }
 	insider := serviceAccount("acme-prod", "insider")
+	// elsewhere is a controller of the platform, to which it gave rights in this namespace alone.
+	elsewhere := serviceAccount("metallb-system", "controller")
+	const others = `allowed are Kubernetes and the platform's controllers (users that begin with system: or eks:, and no ServiceAccount of the tenant) and break-glass`
 	return table{
 		"ingress: an EndpointSlice of others' pods": create(neighbourPod, oscar, endpointAPI, slice("worse", `{addresses: [10.1.2.3]}`),
-			refused+`EndpointSlice "worse" must not get addresses from "oscar": allowed are controllers, which may write endpointslices in every namespace; select pods by spec.selector of a Service`),
-		"ingress: an EndpointSlice by an account": create(neighbourPod, insider, endpointAPI, slice("worse", `{addresses: [10.1.2.3]}`), refused),
-		"ingress: an EndpointSlice by apply":      force(neighbourPod, oscar, endpointAPI+"/worse", slice("worse", `{addresses: [10.1.2.3]}`), refused),
+			refused+`EndpointSlice "worse" must not get addresses from "oscar": `+others+`; select pods by spec.selector of a Service; pods of others are reached by spec.network.allow of Tenant "acme"`),
+		"ingress: an EndpointSlice by an account":          create(neighbourPod, insider, endpointAPI, slice("worse", `{addresses: [10.1.2.3]}`), refused),
+		"ingress: an EndpointSlice by the tenant's others": create(neighbourPod, serviceAccount("acme-dev", "insider"), endpointAPI, slice("worse", `{addresses: [10.1.2.3]}`), refused),
+		"ingress: an EndpointSlice by the cluster's admin": create(neighbourPod, paula, endpointAPI, slice("worse", `{addresses: [10.1.2.3]}`), refused+`EndpointSlice "worse" must not get addresses from "paula"`),
+		"ingress: an EndpointSlice by apply":               force(neighbourPod, oscar, endpointAPI+"/worse", slice("worse", `{addresses: [10.1.2.3]}`), refused),
 		"ingress: an EndpointSlice grows": patch(neighbourPod, oscar, endpointAPI+"/grown", `[{"op":"add","path":"/endpoints/-","value":{"addresses":["10.1.2.4"]}}]`, refused+`EndpointSlice "grown"`).
 			with(endpointAPI+"/grown", slice("grown", `{addresses: [10.1.2.3]}`)),
 		"ingress: an EndpointSlice by an admin": create(neighbourPod, alice, endpointAPI, slice("worse", `{addresses: [10.1.2.3]}`), `cannot create resource`),
 		"ingress: Endpoints of others' pods":    create(neighbourPod, oscar, core+"endpoints", endpoints("worse", "", subset), refused+`Endpoints "worse" must not get addresses`),
 		"ingress: Endpoints change": patch(neighbourPod, oscar, core+"endpoints/changed", `{"subsets":[{"addresses":[{"ip":"10.1.2.4"}],"ports":[{"port":80}]}]}`, refused).
 			with(core+"endpoints/changed", endpoints("changed", "", subset)),
-		"ingress: the address of a load balancer":            patch(traffic, oscar, core+"services/balanced/status", address, refused+`Service "balanced" must not get addresses from "oscar": allowed are controllers, which may write services/status in every namespace`).with(core+"services/balanced", balanced("balanced")),
+		"ingress: the address of a load balancer":            patch(traffic, oscar, core+"services/balanced/status", address, refused+`Service "balanced" must not get addresses from "oscar": `+others+`; load balancers are allowed by spec.ingress.serviceTypes of Tenant "acme"`).with(core+"services/balanced", balanced("balanced")),
 		"ingress: the address of a load balancer, by PUT":    replace(traffic, oscar, core+"services/balanced-put/status", balancedAt("192.0.2.1"), refused).with(core+"services/balanced-put", balanced("balanced-put")),
 		"ingress: the address of a load balancer by account": patch(traffic, insider, core+"services/balanced-by/status", address, refused).with(core+"services/balanced-by", balanced("balanced-by")),
+		"ingress: the address of a load balancer by others":  patch(traffic, serviceAccount("acme-dev", "insider"), core+"services/balanced-for/status", address, refused).with(core+"services/balanced-for", balanced("balanced-for")),
+		"ingress: the address of a load balancer, paula":     patch(traffic, paula, core+"services/balanced/status", address, refused+`Service "balanced" must not get addresses from "paula"`).with(core+"services/balanced", balanced("balanced")),
 		"ingress: the address of a load balancer, admin":     patch(traffic, alice, core+"services/balanced/status", address, `cannot patch resource`),
-		"ingress: the address of an Ingress": patch("a name leads to where its owner isn't", oscar, acmeIngress+"/addressed/status", address, refused+`Ingress "addressed" must not get addresses from "oscar"`).
+		"ingress: the address of an Ingress": patch("a name leads to where its owner isn't", oscar, acmeIngress+"/addressed/status", address, refused+`Ingress "addressed" must not get addresses from "oscar": allowed are Kubernetes and the platform's controllers (users that begin with system: or eks:, as all ServiceAccounts)`).
 			with(acmeIngress+"/addressed", anIngress("addressed", "nginx", "", "any.example.com")),
 
-		"ingress: a leader is elected": force("old tools elect their leader with Endpoints", oscar, core+"endpoints/leader", endpoints("leader", `control-plane.alpha.kubernetes.io/leader: "$N"`, ""), ""),
+		"ingress: an EndpointSlice of nothing": create("tools that make it first and fill it later", oscar, endpointAPI, `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: nothing-$N}, addressType: IPv4, endpoints: null}`, ""),
+		"ingress: a leader is elected":         force("old tools elect their leader with Endpoints", oscar, core+"endpoints/leader", endpoints("leader", `control-plane.alpha.kubernetes.io/leader: "$N"`, ""), ""),
 		"ingress: a condition of a Service": patch("tools say how a Service is", oscar, core+"services/conditional/status", `{"status":{"conditions":[{"type":"Ready","status":"True","reason":"R$N","message":"","lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`, "").
 			with(core+"services/conditional", aService("conditional", "", ports)),
 		"ingress: Kubernetes writes EndpointSlices": create("no Service works", serviceAccount("kube-system", "endpointslice-controller"), endpointAPI, slice("kubernetes-$N", `{addresses: [10.1.2.$N]}`), ""),
@@ -229,7 +237,12 @@ func ingressAddresses() table {
 		}, "").with(endpointAPI+"/kubernetes", slice("kubernetes", `{addresses: [10.1.2.$N]}`)),
 		"ingress: Kubernetes writes Endpoints":              create("no Service works", serviceAccount("kube-system", "endpoint-controller"), core+"endpoints", endpoints("kubernetes-$N", "", subset), ""),
 		"ingress: a cloud writes a load balancer's address": patch("no load balancer works", serviceAccount("kube-system", "service-controller"), core+"services/clouded/status", `{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.$N"}]}}}`, "").with(core+"services/clouded", balanced("clouded")),
-		"ingress: the platform writes an address":           patch("the platform can't be run", paula, core+"services/platformed/status", `{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.$N"}]}}}`, "").with(core+"services/platformed", balanced("platformed")),
+		"ingress: a load balancer's address by an account":  patch("no load balancer works", elsewhere, core+"services/metal/status", `{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.$N"}]}}}`, "").with(core+"services/metal", balanced("metal")),
+		"ingress: a load balancer's address by EKS":         patch("no load balancer works", actor{user: "eks:service-controller"}, core+"services/hosted/status", `{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.$N"}]}}}`, "").with(core+"services/hosted", balanced("hosted")),
+		"ingress: an EndpointSlice by the platform's":       create("operators that write EndpointSlices", elsewhere, endpointAPI, slice("elsewhere-$N", `{addresses: [10.1.2.$N]}`), ""),
+		"ingress: an address goes": patch("what was there before the rule can't be worked with", oscar, core+"endpoints/going-$N", `{"subsets":null}`, "").
+			with(core+"endpoints/going-$N", endpoints("going-$N", "", subset)),
+		"ingress: break-glass writes an address": patch("nobody could help in an emergency", brook, core+"services/platformed/status", `{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.$N"}]}}}`, "").with(core+"services/platformed", balanced("platformed")),
 	}
 }
 

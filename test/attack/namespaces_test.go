@@ -98,6 +98,7 @@ func namespaceSubresources() table {
 // namespaceOwnership are attempts to decide whose a namespace is.
 func namespaceOwnership() table {
 	const threat = "whoever puts a namespace into a tenant is inside its walls"
+	const gone = "all that a tenant has is gone"
 	labelled := func(name string) string {
 		return `{apiVersion: v1, kind: Namespace, metadata: {` + name + `, labels: {tenancy.bulkhead.dev/tenant: acme}}}`
 	}
@@ -105,32 +106,38 @@ func namespaceOwnership() table {
 	commons := namespaces + "/commons"
 	refused := ownership + `commons": `
 	return table{
-		"ownership: a namespace created into a tenant":  create(threat, nadia, namespaces, labelled("name: intruder"), `tenant "acme", `+ownership+`intruder": "nadia" must not put it into a tenant`),
-		"ownership: a namespace applied into a tenant":  force(threat, nadia, namespaces+"/intruder", labelled("name: intruder"), ownership),
-		"ownership: a generated name":                   create(threat, nadia, namespaces, labelled("generateName: intruder-"), ownership),
-		"ownership: a cluster admin creates one":        create(threat, paula, namespaces, labelled("name: intruder"), `only the operator does, for what spec.namespaces of Tenant "acme" lists`),
-		"ownership: an admin creates one":               create(threat, alice, namespaces, labelled("name: intruder"), `cannot create resource`),
-		"ownership: a tenant that doesn't exist":        create("whoever is there first", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: intruder, labels: {tenancy.bulkhead.dev/tenant: future}}}`, `tenant "future", `+ownership),
-		"ownership: an empty tenant":                    create("what an empty name means", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: intruder, labels: {tenancy.bulkhead.dev/tenant: ""}}}`, ownership),
-		"ownership: forged guard data from the start":   create("rules read their limits there", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: intruder, annotations: {guard.bulkhead.dev/namespaces: kube-system}}}`, ownership+`intruder": annotation guard.bulkhead.dev/namespaces must not be set to "kube-system"`),
-		"ownership: marked as released from the start":  create("a tenant would take it back", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: intruder, labels: {tenancy.bulkhead.dev/released-from: acme}}}`, ownership+`intruder": label tenancy.bulkhead.dev/released-from`),
-		"ownership: a namespace of nobody joins":        patch(threat, nadia, commons, join, refused),
-		"ownership: it joins by /status":                patch(threat, nadia, commons+"/status", join, refused),
-		"ownership: it joins by PUT /status":            replace(threat, nadia, commons+"/status", having(v1alpha1.LabelTenant, "acme"), refused),
-		"ownership: it joins by /finalize":              replace(threat, nadia, commons+"/finalize", having(v1alpha1.LabelTenant, "acme"), refused),
-		"ownership: it joins by apply":                  force(threat, nadia, commons, labelled("name: commons"), refused),
-		"ownership: kube-system joins":                  patch("a tenant takes the control plane", nadia, namespaces+"/kube-system", join, ownership+`kube-system"`),
-		"ownership: a released namespace is no more":    patch("its former tenant can't take it back", nadia, namespaces+"/released", `{"metadata":{"labels":{"tenancy.bulkhead.dev/released-from":null}}}`, ownership+`released": label tenancy.bulkhead.dev/released-from`),
-		"ownership: another tenant's released":          patch("another tenant takes it", nadia, namespaces+"/released", `{"metadata":{"labels":{"tenancy.bulkhead.dev/released-from":"beta"}}}`, ownership+`released"`),
-		"ownership: a tenant's namespace is deleted":    remove("all that a tenant has is gone", nadia, dev, `tenant "acme", `+ownership+`acme-dev": it must not be deleted by "nadia": that takes the right to delete Tenant "acme"`),
-		"ownership: outsider deletes the namespace":     remove("all that a tenant has is gone", oscar, prod, ownership+`acme-prod": it must not be deleted by "oscar"`),
-		"ownership: admin deletes the namespace":        remove("all that a tenant has is gone", alice, prod, `cannot delete resource`),
+		"ownership: a namespace created into a tenant": create(threat, nadia, namespaces, labelled("name: intruder"), `tenant "acme", `+ownership+`intruder": "nadia" must not put it into a tenant`),
+		"ownership: a namespace applied into a tenant": force(threat, nadia, namespaces+"/intruder", labelled("name: intruder"), ownership),
+		"ownership: a generated name":                  create(threat, nadia, namespaces, labelled("generateName: intruder-"), ownership),
+		"ownership: a cluster admin creates one":       create(threat, paula, namespaces, labelled("name: intruder"), `only the operator does, for what spec.namespaces of Tenant "acme" lists`),
+		"ownership: an admin creates one":              create(threat, alice, namespaces, labelled("name: intruder"), `cannot create resource`),
+		"ownership: a tenant that doesn't exist":       create("whoever is there first", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: intruder, labels: {tenancy.bulkhead.dev/tenant: future}}}`, `tenant "future", `+ownership),
+		"ownership: an empty tenant":                   create("what an empty name means", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: intruder, labels: {tenancy.bulkhead.dev/tenant: ""}}}`, ownership),
+		"ownership: forged guard data from the start":  create("rules read their limits there", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: intruder, annotations: {guard.bulkhead.dev/namespaces: kube-system}}}`, ownership+`intruder": annotation guard.bulkhead.dev/namespaces must not be set to "kube-system"`),
+		"ownership: marked as released from the start": create("a tenant would take it back", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: intruder, labels: {tenancy.bulkhead.dev/released-from: acme}}}`, ownership+`intruder": label tenancy.bulkhead.dev/released-from`),
+		"ownership: a namespace of nobody joins":       patch(threat, nadia, commons, join, refused),
+		"ownership: it joins by /status":               patch(threat, nadia, commons+"/status", join, refused),
+		"ownership: it joins by PUT /status":           replace(threat, nadia, commons+"/status", having(v1alpha1.LabelTenant, "acme"), refused),
+		"ownership: it joins by /finalize":             replace(threat, nadia, commons+"/finalize", having(v1alpha1.LabelTenant, "acme"), refused),
+		"ownership: it joins by apply":                 force(threat, nadia, commons, labelled("name: commons"), refused),
+		"ownership: kube-system joins":                 patch("a tenant takes the control plane", nadia, namespaces+"/kube-system", join, ownership+`kube-system"`),
+		"ownership: a released namespace is no more":   patch("its former tenant can't take it back", nadia, namespaces+"/released", `{"metadata":{"labels":{"tenancy.bulkhead.dev/released-from":null}}}`, ownership+`released": label tenancy.bulkhead.dev/released-from`),
+		"ownership: another tenant's released":         patch("another tenant takes it", nadia, namespaces+"/released", `{"metadata":{"labels":{"tenancy.bulkhead.dev/released-from":"beta"}}}`, ownership+`released"`),
+		"ownership: a tenant's namespace is deleted":   remove(gone, nadia, dev, `tenant "acme", `+ownership+`acme-dev": "nadia" must not delete it while it has the label tenancy.bulkhead.dev/tenant`),
+		"ownership: outsider deletes the namespace":    remove(gone, oscar, prod, ownership+`acme-prod": "oscar" must not delete it`),
+		"ownership: admin deletes the namespace":       remove(gone, alice, prod, `cannot delete resource`),
+		"ownership: a GitOps account deletes it":       remove(gone, serviceAccount("gitops", "syncer"), prod, ownership+`acme-prod": "system:serviceaccount:gitops:syncer" must not delete it`),
+		"ownership: a cluster admin deletes it": remove(gone, paula, dev, `tenant "acme", `+ownership+`acme-dev": "paula" must not delete it while it has the label tenancy.bulkhead.dev/tenant: `+
+			`allowed are the operator and break-glass; take it out of spec.namespaces of Tenant "acme" with deletionPolicy Delete, and the operator deletes it`),
+		"ownership: a cluster admin deletes it at once": remove(gone, paula, dev+"?gracePeriodSeconds=0&propagationPolicy=Orphan", ownership),
 		"ownership: a deletion that is a dry run":       remove("a dry run says that something would work that doesn't", nadia, dev+"?dryRun=All", ownership),
 		"ownership: a namespace of nobody is created":   create("platforms make namespaces", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: free-$N, labels: {team: x, pod-security.kubernetes.io/enforce: baseline}}}`, ""),
 		"ownership: a namespace with a generated name":  create("platforms make namespaces", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {generateName: free-}}`, ""),
 		"ownership: a namespace of nobody is labelled":  patch("platforms make namespaces", nadia, commons, `{"metadata":{"labels":{"pod-security.kubernetes.io/warn":"baseline","n":"$N"}}}`, ""),
 		"ownership: a namespace of nobody is deleted":   remove("platforms delete namespaces", nadia, namespaces+"/doomed-$N", "").with(namespaces+"/doomed-$N", `{apiVersion: v1, kind: Namespace, metadata: {name: doomed-$N}}`),
 		"ownership: a released namespace gets a label":  patch("platforms label namespaces", nadia, namespaces+"/released", `{"metadata":{"labels":{"n":"$N"}}}`, ""),
-		"ownership: the platform deletes, as a dry run": remove("platforms delete namespaces", paula, dev+"?dryRun=All", ""),
+		"ownership: a released namespace is deleted":    remove("platforms delete namespaces", paula, namespaces+"/released-$N", "").with(namespaces+"/released-$N", `{apiVersion: v1, kind: Namespace, metadata: {name: released-$N, labels: {tenancy.bulkhead.dev/released-from: acme}}}`),
+		"ownership: the operator deletes, as a dry run": remove("spec.namespaces can't be made shorter", serviceAccount("bulkhead-system", "bulkhead"), dev+"?dryRun=All", ""),
+		"ownership: break-glass deletes, as a dry run":  remove("nobody could help in an emergency", brook, dev+"?dryRun=All", ""),
 	}
 }

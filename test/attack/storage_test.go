@@ -84,7 +84,15 @@ func storageClaims() table {
 		"storage: by a StatefulSet":                     create(threat, serviceAccount("kube-system", "statefulset-controller"), claims, aClaim("worse", "", `, storageClassName: gold`), refused),
 		"storage: by a pod's own claim":                 create(threat, serviceAccount("kube-system", "ephemeral-volume-controller"), claims, aClaim("worse", "", `, storageClassName: gold`), refused),
 		"storage: a volume that is there": create(theirs, alice, claims, aClaim("worse", "", `, storageClassName: fast, volumeName: pv-1`),
-			refused+`choose the volume "pv-1" (spec.volumeName): allowed are new volumes of the classes standard, fast (spec.storage.classNames of Tenant "storage")`),
+			refused+`choose the volume "pv-1" (spec.volumeName): allowed are new volumes of the classes standard, fast (spec.storage.classNames of Tenant "storage"); `+
+				`the platform gives a volume to a claim by spec.claimRef of the PersistentVolume, or chooses it as break-glass`),
+		"storage: a cluster admin chooses a volume": create(theirs, paula, claims, aClaim("worse", "", `, storageClassName: fast, volumeName: pv-3`), refused+`choose the volume "pv-3"`),
+		"storage: a cluster admin chooses one later": patch(theirs, paula, claims+"/given-$N", `{"spec":{"volumeName":"pv-3"}}`, `must not choose the volume "pv-3"`).
+			with(claims+"/given-$N", aClaim("given-$N", "", `, storageClassName: fast`)),
+		"storage: a cluster admin's account does": create(theirs, serviceAccount("gitops", "syncer"), claims, aClaim("worse", "", `, storageClassName: fast, volumeName: pv-3`), refused+`choose the volume "pv-3"`),
+		"storage: a cluster admin's snapshot": create(theirs, paula, snapshots, snapshot("worse", `volumeSnapshotContentName: theirs`),
+			storageRefusal+`VolumeSnapshot "worse" must not choose the content "theirs" (spec.source): allowed are snapshots of claims in storage-prod; `+
+				`the platform makes others as break-glass, and no field of Tenant "storage" allows them`),
 		"storage: a volume that is there, by a StatefulSet": create(theirs, serviceAccount("kube-system", "statefulset-controller"), claims, aClaim("worse", "", `, storageClassName: fast, volumeName: pv-1`), refused),
 		"storage: a volume is chosen later": patch(theirs, alice, claims+"/bound-$N", `{"spec":{"volumeName":"pv-1"}}`, `must not choose the volume "pv-1"`).
 			with(claims+"/bound-$N", aClaim("bound-$N", "", `, storageClassName: fast`)),
@@ -97,8 +105,8 @@ func storageClaims() table {
 		"storage: a snapshot of its own":          force("self-service", alice, snapshots+"/own", snapshot("own", `persistentVolumeClaimName: own`), ""),
 		"storage: Kubernetes binds a volume": replace("no claim gets its volume", volume, claims+"/served-$N", choosing("pv-2"), "").
 			with(claims+"/served-$N", aClaim("served-$N", "", `, storageClassName: fast`)),
-		"storage: the platform chooses a volume": create("volumes of before can't be given to a tenant", paula, claims, aClaim("given-$N", "", `, storageClassName: fast, volumeName: pv-3`), ""),
-		"storage: the platform makes a snapshot": force("backups can't be restored", paula, snapshots+"/given", snapshot("given", `volumeSnapshotContentName: theirs`), ""),
+		"storage: break-glass chooses a volume": create("backups can't be restored", brook, claims, aClaim("restored-$N", "", `, storageClassName: fast, volumeName: pv-3`), ""),
+		"storage: break-glass makes a snapshot": force("backups can't be restored", brook, snapshots+"/given", snapshot("given", `volumeSnapshotContentName: theirs`), ""),
 		"storage: an old claim": patch("what was there before the rule can't be worked with", alice, claims+"/old", `{"metadata":{"labels":{"round":"r-$N"}}}`, "").
 			with(claims+"/old", aClaim("old", legacyClass+`: gold`, `, storageClassName: gold, volumeName: pv-4`)),
 		"storage: a claim is deleted":               remove("self-service", alice, claims+"/gone-$N", "").with(claims+"/gone-$N", aClaim("gone-$N", "", `, storageClassName: gold`)),

@@ -170,9 +170,11 @@ func letIn(t *testing.T) {
 	for name, subjects := range map[string][]string{
 		// Everything inside the namespace, for one who isn't of the tenant, and for accounts that are named like trusted ones.
 		"outsider": {subject("User", oscar.user)},
-		"insider":  {account("acme-prod", "insider")},
+		"insider":  {account("acme-prod", "insider"), account("acme-dev", "insider")},
 		"homonym":  {account("acme-prod", "bulkhead")},
 		"beside":   {account("bulkhead-system", "default"), account("kube-system", "default")},
+		// The platform's controllers: of load balancers, and of a cloud.
+		"controllers": {account("metallb-system", "controller"), subject("User", "eks:service-controller")},
 	} {
 		for _, namespace := range []string{"acme-prod", "acme-dev"} {
 			mustApply(t, "/apis/rbac.authorization.k8s.io/v1/namespaces/"+namespace+"/rolebindings/"+name,

@@ -171,17 +171,39 @@ func (r round) kubernetesWorks(t *testing.T) {
 		}
 		return ""
 	})
+	r.volumeIsGiven(t)
 	r.namespaceEnds(t)
 }
 
-// namespaceEnds checks that the platform can delete a tenant's namespace, walls and all.
+// volumeIsGiven checks that the platform gives a volume to a tenant's claim in the way that the refusal names: Kubernetes
+// then chooses it.
+func (r round) volumeIsGiven(t *testing.T) {
+	path := r.numbered(claims + "/awaiting-$N")
+	mustApply(t, path, r.numbered(aClaim("awaiting-$N", "", ", storageClassName: fast")))
+	r.judge(t, force("volumes of before can't be given to a tenant", paula, "/api/v1/persistentvolumes/given-$N", `{apiVersion: v1, kind: PersistentVolume, metadata: {name: given-$N}, spec: {
+		capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], storageClassName: fast, persistentVolumeReclaimPolicy: Retain, csi: {driver: csi.example.com, volumeHandle: given-$N},
+		claimRef: {apiVersion: v1, kind: PersistentVolumeClaim, namespace: storage-prod, name: awaiting-$N}}}`, ""))
+	eventually(t, func(ctx context.Context) string {
+		claim := get(ctx, t, path)
+		if claim == nil {
+			return "there is no claim"
+		}
+		if volume, _, err := unstructured.NestedString(claim.Object, "spec", "volumeName"); err != nil || volume != r.numbered("given-$N") {
+			return "the claim has the volume " + volume
+		}
+		return ""
+	})
+}
+
+// namespaceEnds checks that break-glass can delete a tenant's namespace, walls and all.
 func (r round) namespaceEnds(t *testing.T) {
 	it := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.numbered("gone-$N")}}
 	before, err := exists(t.Context(), it)
 	if err != nil || before == "" {
 		t.Fatalf("There is no namespace to end: %v", err)
 	}
-	r.judge(t, remove("platforms delete namespaces", paula, namespaces+"/gone-$N", ""))
+	r.judge(t, remove("all that a tenant has is gone", paula, namespaces+"/gone-$N", ownership))
+	r.judge(t, remove("nobody could help in an emergency", brook, namespaces+"/gone-$N", ""))
 	eventually(t, func(ctx context.Context) string {
 		now := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.numbered("gone-$N")}}
 		if after, err := exists(ctx, now); err != nil || after == before {
