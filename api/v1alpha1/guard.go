@@ -20,6 +20,10 @@ const (
 	// only those of the namespace itself.
 	GuardNamespaces = GuardPrefix + "namespaces"
 
+	// GuardAnnotations are the keys of spec.namespaces[].annotations, sorted: by them the identity stamp knows which of a
+	// namespace's annotations are Bulkhead's. Not there: none.
+	GuardAnnotations = GuardPrefix + "annotations"
+
 	// GuardQuota is a label, because policies are selected by it: "Required" on a namespace that must have a
 	// ResourceQuota in force before anything runs there.
 	GuardQuota = GuardPrefix + "quota"
@@ -56,6 +60,12 @@ const (
 	// GuardPullPolicy is the policy that every container must have. Not there: any.
 	GuardPullPolicy = GuardPrefix + "pull-policy"
 
+	// GuardDefaultPullPolicy and GuardDefaultNodes are labels, because policies are selected by them: "Required" on a
+	// namespace whose pods get a pull policy, or node selectors and tolerations, that they don't have. Pods of others aren't
+	// looked at for it.
+	GuardDefaultPullPolicy = GuardPrefix + "default-pull-policy"
+	GuardDefaultNodes      = GuardPrefix + "default-nodes"
+
 	// GuardStorageClasses are the StorageClasses that claims may name, the default first. Not there: any.
 	GuardStorageClasses = GuardPrefix + "storage-classes"
 
@@ -75,7 +85,7 @@ const (
 // GuardKeys are all keys of guard-rail data.
 func GuardKeys() []string {
 	return []string{
-		GuardNamespaces, GuardQuota, GuardBoundary, GuardIngressCIDRs, GuardEgressCIDRs, GuardIngressTenants,
+		GuardNamespaces, GuardAnnotations, GuardDefaultPullPolicy, GuardDefaultNodes, GuardQuota, GuardBoundary, GuardIngressCIDRs, GuardEgressCIDRs, GuardIngressTenants,
 		GuardEgressTenants, GuardDNS, GuardIngressClasses, GuardGatewayClasses, GuardHostnames, GuardGateway,
 		GuardServiceTypes, GuardRegistries, GuardDigests, GuardPullPolicy, GuardStorageClasses, GuardPlacement, GuardNodeSelector,
 		GuardTolerations, GuardPriorityClasses, GuardRuntimeClasses,

@@ -91,6 +91,9 @@ func NewPlan(features []feature.Feature, in Input) (*Plan, error) {
 	if err := merge("namespace "+p.Name, annotations, in.Annotations); err != nil {
 		return nil, err
 	}
+	if len(in.Annotations) > 0 {
+		annotations[v1alpha1.GuardAnnotations] = strings.Join(slices.Sorted(maps.Keys(in.Annotations)), ",")
+	}
 	for _, f := range features {
 		result, err := f.Render(in.Facts)
 		room := p.enter(f, result, err)

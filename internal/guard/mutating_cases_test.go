@@ -145,6 +145,20 @@ func namespaceMutations() map[string]mutation {
 	on := func(sub string, object, old, want runtime.Object) mutation {
 		return mutation{policy: identityPolicy, resource: "namespaces", sub: sub, object: object, old: old, want: want, user: "alice"}
 	}
+	unmatched := func(sub string, object, old runtime.Object) mutation {
+		m := on(sub, object, old, nil)
+		m.unmatched = true
+		return m
+	}
+	// listed has annotations that its Tenant asks for.
+	listed := func(owner string, more ...string) *corev1.Namespace {
+		return space("a", append([]string{v1alpha1.GuardAnnotations, "contact,owner", "owner", owner}, more...)...)
+	}
+	const nodes = "scheduler.alpha.kubernetes.io/node-selector"
+	owned := space("a")
+	owned.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "bait", UID: "1"}}
+	ownedAndStamped := owned.DeepCopy()
+	ownedAndStamped.Annotations = annotationPairs([]string{stampedBy, "alice", stampedFrom, "7"})
 	finalized, ended := space("a"), space("a")
 	finalized.Spec.Finalizers = []corev1.FinalizerName{corev1.FinalizerKubernetes}
 	ended.Status.Phase = corev1.NamespaceTerminating
@@ -162,9 +176,19 @@ func namespaceMutations() map[string]mutation {
 		"stamp: a namespace's label":                      on("", space("b"), space("a"), space("b", stampedBy, "alice", stampedFrom, "7")),
 		"stamp: a namespace's label through its status":   on("status", space("b"), space("a"), space("b", stampedBy, "alice", stampedFrom, "7")),
 		"stamp: a namespace's label through its finalize": on("finalize", space("b"), space("a"), space("b", stampedBy, "alice", stampedFrom, "7")),
-		"stamp: a namespace's finalizers only":            on("finalize", space("a"), finalized, nil),
-		"stamp: a namespace's status only":                on("status", ended, space("a"), nil),
-		"stamp: a namespace that stays as it is":          on("", space("a", stampedBy, "x", stampedFrom, "1"), space("a", stampedBy, "x", stampedFrom, "1"), nil),
+		"stamp: a namespace's finalizers only":            unmatched("finalize", space("a"), finalized),
+		"stamp: a namespace's status only":                unmatched("status", ended, space("a")),
+		"stamp: a namespace that stays as it is":          unmatched("", space("a", stampedBy, "x", stampedFrom, "1"), space("a", stampedBy, "x", stampedFrom, "1")),
+		"stamp: a namespace's foreign annotation":         unmatched("", space("a", "x", "2", stampedBy, "eve", stampedFrom, "1"), space("a", "x", "1", stampedBy, "eve", stampedFrom, "1")),
+		"stamp: a foreign annotation taken off":           unmatched("", space("a"), space("a", "x", "1")),
+		"stamp: a foreign one beside listed ones":         unmatched("", listed("alice", "x", "2"), listed("alice")),
+		"stamp: a listed annotation":                      on("", listed("eve"), listed("alice"), listed("eve", stampedBy, "alice", stampedFrom, "7")),
+		"stamp: a listed annotation taken off":            on("", space("a", v1alpha1.GuardAnnotations, "owner"), space("a", v1alpha1.GuardAnnotations, "owner", "owner", "alice"), space("a", v1alpha1.GuardAnnotations, "owner", stampedBy, "alice", stampedFrom, "7")),
+		"stamp: the list itself":                          on("", space("a", "owner", "eve"), listed("alice"), space("a", "owner", "eve", stampedBy, "alice", stampedFrom, "7")),
+		"stamp: a guarded annotation":                     on("", space("a", nodes, "x=y"), space("a"), space("a", nodes, "x=y", stampedBy, "alice", stampedFrom, "7")),
+		"stamp: a forged name on a namespace":             on("", space("a", stampedBy, "eve", stampedFrom, "7"), space("a"), space("a", stampedBy, "alice", stampedFrom, "7")),
+		"stamp: a namespace's name taken off":             on("", space("a"), space("a", stampedBy, "eve", stampedFrom, "1"), space("a", stampedBy, "alice", stampedFrom, "7")),
+		"stamp: a namespace's owner":                      on("", owned, space("a"), ownedAndStamped),
 		"stamp: a large namespace":                        on("", grown, large, grownAndStamped),
 	}
 }

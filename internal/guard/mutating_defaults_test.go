@@ -155,7 +155,8 @@ func TestMutatorsAreDefaults(t *testing.T) {
 		if spec.FailurePolicy == nil || *spec.FailurePolicy != want {
 			t.Errorf("%s: failurePolicy isn't %s", name, want)
 		}
-		if selector == nil || len(selector.MatchExpressions) != 1 || selector.MatchExpressions[0].Key != v1alpha1.LabelTenant ||
+		// Others only narrow it.
+		if selector == nil || len(selector.MatchLabels) > 0 || len(selector.MatchExpressions) < 1 || selector.MatchExpressions[0].Key != v1alpha1.LabelTenant ||
 			selector.MatchExpressions[0].Operator != metav1.LabelSelectorOpExists {
 			t.Errorf("%s: isn't for tenants alone: %v", name, selector)
 		}

@@ -29,6 +29,9 @@ const (
 	// maxRegistry is the bound of the schema, which a long name of a tenant may still break.
 	maxRegistry = 253
 
+	// required is what GuardDefaultPullPolicy says where pods get a pull policy.
+	required = "Required"
+
 	// hub is Docker Hub, and legacyHub its old name, which nodes take for the same.
 	hub, legacyHub = "docker.io/", "index.docker.io/"
 )
@@ -60,7 +63,7 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 		return feature.Result{}, nil
 	}
 	spec, at := *f.Policy.Images, field.NewPath("images")
-	annotations := map[string]string{}
+	annotations, labels := map[string]string{}, map[string]string{}
 
 	registries, errs := render(spec.Registries, at.Child("registries"))
 	if len(registries) > 0 {
@@ -78,13 +81,14 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	case "":
 	case v1alpha1.PullAlways:
 		annotations[v1alpha1.GuardPullPolicy] = string(spec.PullPolicy)
+		labels[v1alpha1.GuardDefaultPullPolicy] = required
 	default:
 		errs = append(errs, field.NotSupported(at.Child("pullPolicy"), spec.PullPolicy, []v1alpha1.PullPolicy{v1alpha1.PullAlways}))
 	}
 	if len(errs) > 0 {
 		return feature.Result{}, errs.ToAggregate()
 	}
-	return feature.Result{Annotations: annotations}, nil
+	return feature.Result{Annotations: annotations, Labels: labels}, nil
 }
 
 // render returns the registries as the rule compares them with images: sorted, each once, Docker Hub by its one name.

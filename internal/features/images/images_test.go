@@ -35,8 +35,8 @@ func render(t *testing.T, spec string) (feature.Result, error) {
 	if diff := cmp.Diff(*before, facts.Policy); diff != "" {
 		t.Errorf("the facts were changed:\n%s", diff)
 	}
-	if len(got.Walls)+len(got.Doors)+len(got.Labels)+len(got.OpenBySpec)+len(got.Findings) != 0 {
-		t.Errorf("more than annotations: %v", got)
+	if len(got.Walls)+len(got.Doors)+len(got.OpenBySpec)+len(got.Findings) != 0 {
+		t.Errorf("more than labels and annotations: %v", got)
 	}
 	return got, err
 }
@@ -61,7 +61,7 @@ func TestRender(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.YAML(t, name, got.Annotations)
+			golden.YAML(t, name, map[string]any{"annotations": got.Annotations, "labels": got.Labels})
 		})
 	}
 }

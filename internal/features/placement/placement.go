@@ -29,6 +29,8 @@ import (
 const (
 	// restricted is what GuardPlacement says of every tenant that has a placement.
 	restricted = "Restricted"
+	// required is what GuardDefaultNodes says where pods get a node selector or tolerations.
+	required = "Required"
 
 	// systemPrefix begins the names of PriorityClasses that Kubernetes keeps for itself.
 	systemPrefix = "system-"
@@ -48,7 +50,7 @@ func (Room) Condition() string { return v1alpha1.ConditionPlacementReady }
 // Field implements feature.Explained.
 func (Room) Field() string { return "spec.placement" }
 
-// Owns implements feature.Feature. The room renders annotations only.
+// Owns implements feature.Feature. The room renders labels and annotations only.
 func (Room) Owns() []schema.GroupVersionKind { return nil }
 
 // Render returns the annotations that the rule scheduling reads, or nothing without the block. All lists are sorted. What
@@ -78,7 +80,11 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	if len(errs) > 0 {
 		return feature.Result{}, errs.ToAggregate()
 	}
-	return feature.Result{Annotations: annotations}, nil
+	result := feature.Result{Annotations: annotations}
+	if len(spec.NodeSelector)+len(spec.Tolerations) > 0 {
+		result.Labels = map[string]string{v1alpha1.GuardDefaultNodes: required}
+	}
+	return result, nil
 }
 
 // nodeSelector returns key=value. The schema has no words for the keys of a map, and $(tenant) may make a value too
