@@ -185,6 +185,7 @@ func namespaceMutations() map[string]mutation {
 		"stamp: a listed annotation":                      on("", listed("eve"), listed("alice"), listed("eve", stampedBy, "alice", stampedFrom, "7")),
 		"stamp: a listed annotation taken off":            on("", space("a", v1alpha1.GuardAnnotations, "owner"), space("a", v1alpha1.GuardAnnotations, "owner", "owner", "alice"), space("a", v1alpha1.GuardAnnotations, "owner", stampedBy, "alice", stampedFrom, "7")),
 		"stamp: the list itself":                          on("", space("a", "owner", "eve"), listed("alice"), space("a", "owner", "eve", stampedBy, "alice", stampedFrom, "7")),
+		"stamp: a guarded annotation of nothing":          on("", space("a", nodes, ""), space("a"), space("a", nodes, "", stampedBy, "alice", stampedFrom, "7")),
 		"stamp: a guarded annotation":                     on("", space("a", nodes, "x=y"), space("a"), space("a", nodes, "x=y", stampedBy, "alice", stampedFrom, "7")),
 		"stamp: a forged name on a namespace":             on("", space("a", stampedBy, "eve", stampedFrom, "7"), space("a"), space("a", stampedBy, "alice", stampedFrom, "7")),
 		"stamp: a namespace's name taken off":             on("", space("a"), space("a", stampedBy, "eve", stampedFrom, "1"), space("a", stampedBy, "alice", stampedFrom, "7")),

@@ -15,6 +15,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -30,6 +31,8 @@ var dryRun = []string{metav1.DryRunAll}
 // kind is one kind of request, made in a tenant's namespace with a name that was never used before.
 type kind struct {
 	name string
+	// filled says that it is made where pods get defaults.
+	filled bool
 	reach
 	make func(ctx context.Context, namespace, name string) error
 	// undo takes away what it left, while no clock runs; nil if nothing.
@@ -40,14 +43,16 @@ type kind struct {
 
 // kindsOf are the requests that are measured: real ones, which are stored, as a dry run isn't.
 func (g *guardedWorld) kindsOf() []kind {
-	return []kind{g.creatingPods(), g.creatingPolicies(), g.annotating(), g.creatingOthers()}
+	return []kind{g.creatingPods(false), g.creatingPolicies(), g.annotating(), g.creatingOthers(), g.creatingPods(true)}
 }
 
-func (g *guardedWorld) creatingPods() kind {
+// creatingPods are pods that lack nothing: where there are defaults, these are looked for all the same.
+func (g *guardedWorld) creatingPods(filled bool) kind {
 	now := int64(0)
 	return kind{
-		name:  "create a pod",
-		reach: reach{group: "", resource: "pods", operation: admissionregistrationv1.Create, namespace: g.labels()},
+		name:   map[bool]string{false: "create a pod", true: "create a pod, for a tenant with defaults"}[filled],
+		filled: filled,
+		reach:  reach{group: "", resource: "pods", operation: admissionregistrationv1.Create, namespace: g.labels(filled)},
 		make: func(ctx context.Context, namespace, name string) error {
 			_, err := g.member.CoreV1().Pods(namespace).Create(ctx, typicalPod(name), metav1.CreateOptions{})
 			return err
@@ -67,7 +72,7 @@ func (g *guardedWorld) creatingPods() kind {
 func (g *guardedWorld) creatingPolicies() kind {
 	return kind{
 		name:  "create a NetworkPolicy",
-		reach: reach{group: networkingv1.GroupName, resource: "networkpolicies", operation: admissionregistrationv1.Create, namespace: g.labels()},
+		reach: reach{group: networkingv1.GroupName, resource: "networkpolicies", operation: admissionregistrationv1.Create, namespace: g.labels(false)},
 		make: func(ctx context.Context, namespace, name string) error {
 			_, err := g.member.NetworkingV1().NetworkPolicies(namespace).Create(ctx, typicalPolicy(name, g.tenantOf[namespace]), metav1.CreateOptions{})
 			return err
@@ -91,7 +96,7 @@ func (g *guardedWorld) annotating() kind {
 	}
 	return kind{
 		name:  "annotate a namespace",
-		reach: reach{group: "", resource: "namespaces", operation: admissionregistrationv1.Update, object: g.labels(), namespace: g.labels()},
+		reach: reach{group: "", resource: "namespaces", operation: admissionregistrationv1.Update, object: g.labels(false), namespace: g.labels(false)},
 		make: func(ctx context.Context, namespace, name string) error {
 			return patch(ctx, namespace, fmt.Sprintf(`{"metadata":{"annotations":{"example.com/touched":%q}}}`, name), metav1.PatchOptions{})
 		},
@@ -105,7 +110,7 @@ func (g *guardedWorld) annotating() kind {
 func (g *guardedWorld) creatingOthers() kind {
 	return kind{
 		name:  "create a ConfigMap",
-		reach: reach{group: "", resource: "configmaps", operation: admissionregistrationv1.Create, namespace: g.labels()},
+		reach: reach{group: "", resource: "configmaps", operation: admissionregistrationv1.Create, namespace: g.labels(false)},
 		make: func(ctx context.Context, namespace, name string) error {
 			_, err := g.member.CoreV1().ConfigMaps(namespace).Create(ctx, typicalSettings(name), metav1.CreateOptions{})
 			return err
@@ -117,9 +122,9 @@ func (g *guardedWorld) creatingOthers() kind {
 }
 
 // labels are those of a tenant's namespace.
-func (g *guardedWorld) labels() labels.Set {
+func (g *guardedWorld) labels(filled bool) labels.Set {
 	for _, intent := range g.intents {
-		if intent.GVK.Kind == "Namespace" {
+		if intent.GVK.Kind == "Namespace" && slices.Contains(g.places[filled], intent.Key.Name) {
 			return intent.Object.GetLabels()
 		}
 	}
@@ -136,7 +141,7 @@ func (g *guardedWorld) prepare(ctx context.Context, kind int) (spending, error) 
 
 // request makes one request, and says how long it took to be answered.
 func (g *guardedWorld) request(ctx context.Context, kind int) (time.Duration, error) {
-	namespace, name := g.place(g.serial)
+	namespace, name := g.place(g.serial, g.kinds[kind].filled)
 	g.serial++
 	start := time.Now()
 	err := g.kinds[kind].make(ctx, namespace, name)
@@ -155,7 +160,7 @@ func (g *guardedWorld) finish(ctx context.Context, kind, since int) (spending, e
 	}
 	undo := g.kinds[kind].undo
 	for serial := since; undo != nil && serial < g.serial; serial++ {
-		namespace, name := g.place(serial)
+		namespace, name := g.place(serial, g.kinds[kind].filled)
 		if err := undo(ctx, namespace, name); err != nil {
 			return spending{}, fmt.Errorf("cleaning up namespace %s: %w", namespace, err)
 		}
@@ -168,7 +173,7 @@ func (g *guardedWorld) sure(ctx context.Context, k kind) error {
 	if k.twin == nil {
 		return nil
 	}
-	namespace, name := g.place(g.serial)
+	namespace, name := g.place(g.serial, k.filled)
 	g.serial++
 	refused, err := isRefusal(k.twin(ctx, namespace, name), "")
 	if err != nil {
@@ -181,6 +186,6 @@ func (g *guardedWorld) sure(ctx context.Context, k kind) error {
 }
 
 // place is where a request goes, tenant by tenant, and the name that it uses.
-func (g *guardedWorld) place(serial int) (namespace, name string) {
-	return g.tenants[serial%len(g.tenants)].Spec.Namespaces[0].Name, fmt.Sprintf("measured-%06d", serial)
+func (g *guardedWorld) place(serial int, filled bool) (namespace, name string) {
+	return g.places[filled][serial%len(g.places[filled])], fmt.Sprintf("measured-%06d", serial)
 }

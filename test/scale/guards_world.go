@@ -53,9 +53,11 @@ func (w *world) guarded(ctx context.Context, to level) (*guardedWorld, error) {
 	if w.intents, err = intents(w.tenants, w.Facts); err != nil {
 		return nil, err
 	}
-	g := &guardedWorld{world: w, tenantOf: map[string]string{}}
+	g := &guardedWorld{world: w, tenantOf: map[string]string{}, places: map[bool][]string{}}
 	for _, tenant := range w.tenants {
-		g.tenantOf[tenant.Spec.Namespaces[0].Name] = tenant.Name
+		namespace, filled := tenant.Spec.Namespaces[0].Name, tenant.Spec.Placement.NodeSelector != nil
+		g.tenantOf[namespace] = tenant.Name
+		g.places[filled] = append(g.places[filled], namespace)
 	}
 	if err := g.load(); err != nil {
 		return nil, err
@@ -144,11 +146,14 @@ func (g *guardedWorld) controlled(ctx context.Context) error {
 	})
 }
 
-// measuredTenants use every block that a guard-rail reads, so that each has something to compare with. Their quotas are
-// never used up.
+// filledEvery is how many tenants there are for one whose pods get defaults.
+const filledEvery = 5
+
+// measuredTenants use every block that a guard-rail reads, so that each has something to compare with; of those by which
+// pods get defaults, which only MutatingAdmissionPolicies are about, one in filledEvery. Their quotas are never used up.
 func measuredTenants(s size) []*v1alpha1.Tenant {
 	list := tenants("team", s)
-	for _, tenant := range list {
+	for i, tenant := range list {
 		spec := &tenant.Spec
 		spec.Members = append(spec.Members, v1alpha1.Member{Name: "measured", Role: v1alpha1.RoleAdmin,
 			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: measuredMember}}})
@@ -166,14 +171,17 @@ func measuredTenants(s size) []*v1alpha1.Tenant {
 		}
 		spec.Images = &v1alpha1.Images{
 			Registries: []v1alpha1.Registry{"registry.example.com/$(tenant)/", "mirror.example.com/", "registry.example.com/base/", "registry.example.com/shared/"},
-			Digests:    v1alpha1.DigestsRequired, PullPolicy: v1alpha1.PullAlways,
+			Digests:    v1alpha1.DigestsRequired,
 		}
 		spec.Storage = &v1alpha1.Storage{ClassNames: []v1alpha1.ObjectName{"standard", "fast"}}
 		spec.Placement = &v1alpha1.Placement{
-			NodeSelector:       map[string]v1alpha1.NodeLabelValue{"example.com/pool": "tenants"},
-			Tolerations:        []v1alpha1.Toleration{{Key: "example.com/pool", Value: "tenants", Effect: corev1.TaintEffectNoSchedule}},
 			PriorityClassNames: []v1alpha1.ObjectName{"low", priority},
 			RuntimeClassNames:  []v1alpha1.ObjectName{"sandboxed"},
+		}
+		if i%filledEvery == filledEvery-1 {
+			spec.Images.PullPolicy = v1alpha1.PullAlways
+			spec.Placement.NodeSelector = map[string]v1alpha1.NodeLabelValue{"example.com/pool": "tenants"}
+			spec.Placement.Tolerations = []v1alpha1.Toleration{{Key: "example.com/pool", Value: "tenants", Effect: corev1.TaintEffectNoSchedule}}
 		}
 	}
 	return list

@@ -119,7 +119,7 @@ func (o *options) validate() error {
 	for _, err := range []error{
 		atLeast("tenants", o.tenants, 1), atLeast("namespaces", o.namespaces, 1), atLeast("wide", o.wide, 0),
 		atLeast("repeat", o.repeat, 1), atLeast("writers", o.writers, 1), atLeast("corrections", o.corrections, 0),
-		atLeast("guards", slices.Min(append([]int{1}, o.guards...)), 1), atLeast("guard-samples", o.guardSamples, 1),
+		atLeast("guards", slices.Min(append([]int{filledEvery}, o.guards...)), filledEvery), atLeast("guard-samples", o.guardSamples, 1),
 	} {
 		if err != nil {
 			return err

@@ -153,7 +153,11 @@ func (t *table) guards(all []*guarding) {
 func (t *table) guarded(r *guarded, at level, side, few *latency) {
 	name, most := fmt.Sprintf("    with %d rules about it", len(r.Rules)), fmt.Sprintf("≤ %.2f", mostGuarded)
 	if at == withDefaults {
-		name, most = fmt.Sprintf("    and with %d defaults", len(r.Defaults)), ""
+		name = fmt.Sprintf("    and with %d defaults", len(r.Defaults))
+	}
+	// What sets something is a service, and not the price of the rules.
+	if at == withDefaults && len(r.Defaults) > 1 {
+		most = ""
 	}
 	base := r.Sides[without]
 	t.row(name+", p50", fmt.Sprintf("%s (%s)", fraction(side.P50, base.P50), hundredths(side.P50)), "", "", most)
