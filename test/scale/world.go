@@ -59,8 +59,13 @@ type world struct {
 
 // in runs a measurement in a world of its own, so that each finds the same.
 func (b *bench) in(ctx context.Context, s size, what string, measure func(context.Context, *world) error) error {
+	return b.on(ctx, controlplane.Options{}, s, what, measure)
+}
+
+// on does that on a control plane with options.
+func (b *bench) on(ctx context.Context, options controlplane.Options, s size, what string, measure func(context.Context, *world) error) error {
 	b.say("%s: %s", s, what)
-	e, err := env.Start(ctx, controlplane.Options{})
+	e, err := env.Start(ctx, options)
 	if err != nil {
 		return err
 	}

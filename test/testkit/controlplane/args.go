@@ -47,11 +47,8 @@ func (cp *ControlPlane) args(name string) []string {
 }
 
 func (cp *ControlPlane) etcdArgs() []string {
-	return []string{
+	args := []string{
 		"--data-dir=" + cp.path("etcd"),
-		// The data is thrown away with the control plane. Waiting for the disk on every write makes the
-		// start and the tests several times slower, and protects only against a crash of the machine.
-		"--unsafe-no-fsync",
 		"--listen-client-urls=" + cp.etcdURL,
 		"--advertise-client-urls=" + cp.etcdURL,
 		"--listen-peer-urls=http://127.0.0.1:0",
@@ -63,6 +60,12 @@ func (cp *ControlPlane) etcdArgs() []string {
 		"--watch-progress-notify-interval=5s",
 		"--log-level=warn",
 	}
+	if !cp.opts.Durable {
+		// The data is thrown away with the control plane. Waiting for the disk on every write makes the
+		// start and the tests several times slower, and protects only against a crash of the machine.
+		args = append(args, "--unsafe-no-fsync")
+	}
+	return args
 }
 
 func (cp *ControlPlane) apiServerArgs() []string {

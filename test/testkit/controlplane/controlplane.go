@@ -65,6 +65,9 @@ type Options struct {
 	WithoutControllerManager bool
 	// Scheduler starts kube-scheduler too.
 	Scheduler bool
+	// Durable has etcd wait for the disk on every write, as everywhere but in tests: for measurements of how long a request
+	// takes.
+	Durable bool
 	// Output receives progress, a line each; nil means none.
 	Output io.Writer
 	// ExtraAPIServerArgs are appended to the flags of kube-apiserver, so that they win.
