@@ -33,7 +33,8 @@ var guardKey = regexp.MustCompile(`guard\.bulkhead\.dev/[a-z-]+`)
 // aboutPolicies are the keys that policies carry themselves: no data of a namespace.
 var aboutPolicies = []string{v1alpha1.GuardPrefix + "when"}
 
-// TestGuardKeys checks that the keys of guard-rail data are listed, written by a room, and read by a rule of that room.
+// TestGuardKeys checks that the keys of guard-rail data are listed, written by a room, and read by a rule or a default
+// of that room.
 func TestGuardKeys(t *testing.T) {
 	t.Parallel()
 	root, err := corpus.Root()
@@ -83,16 +84,33 @@ func TestGuardKeys(t *testing.T) {
 		}
 	}
 	for _, key := range keys {
-		room, found := written[key]
-		if !found {
-			t.Errorf("no room writes %s for any Tenant in config/samples or test/conformance/corpus/tenants", key)
-			continue
+		// The list of what spec.namespaces[].annotations asks for is the plan's, and the stamp's to read.
+		readers := []string{filepath.Join(root, "config", "admission", "mutating", "identity.yaml")}
+		if key != v1alpha1.GuardAnnotations {
+			room, found := written[key]
+			if !found {
+				t.Errorf("no room writes %s for any Tenant in config/samples or test/conformance/corpus/tenants", key)
+				continue
+			}
+			readers, err = filepath.Glob(filepath.Join(root, "internal", "features", room, "*.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
-		content, err := os.ReadFile(filepath.Join(root, "internal", "features", room, "admission.yaml"))
-		if err != nil || !slices.Contains(guardKey.FindAllString(string(content), -1), key) {
-			t.Errorf("no rule of room %s reads %s, which it writes: %v", room, key, err)
+		if !slices.ContainsFunc(readers, func(file string) bool { return reads(t, file, key) }) {
+			t.Errorf("none of %v reads %s", readers, key)
 		}
 	}
+}
+
+// reads says whether a rule or a default of a file speaks of a key.
+func reads(t *testing.T, file, key string) bool {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Base(file) != "probes.yaml" && slices.Contains(guardKey.FindAllString(string(content), -1), key)
 }
 
 // TestRulesReadKnownKeys checks that no rule reads a key that nobody writes.
