@@ -85,8 +85,8 @@ const (
 // GuardKeys are all keys of guard-rail data.
 func GuardKeys() []string {
 	return []string{
-		GuardNamespaces, GuardAnnotations, GuardDefaultPullPolicy, GuardDefaultNodes, GuardQuota, GuardBoundary, GuardIngressCIDRs, GuardEgressCIDRs, GuardIngressTenants,
-		GuardEgressTenants, GuardDNS, GuardIngressClasses, GuardGatewayClasses, GuardHostnames, GuardGateway,
+		GuardNamespaces, GuardAnnotations, GuardQuota, GuardDefaultPullPolicy, GuardDefaultNodes,
+		GuardBoundary, GuardIngressCIDRs, GuardEgressCIDRs, GuardIngressTenants, GuardEgressTenants, GuardDNS, GuardIngressClasses, GuardGatewayClasses, GuardHostnames, GuardGateway,
 		GuardServiceTypes, GuardRegistries, GuardDigests, GuardPullPolicy, GuardStorageClasses, GuardPlacement, GuardNodeSelector,
 		GuardTolerations, GuardPriorityClasses, GuardRuntimeClasses,
 	}

@@ -41,6 +41,9 @@ const (
 
 	// GuardPrefix is the prefix of the annotations from which admission guard-rails read a tenant's limits.
 	GuardPrefix = "guard.bulkhead.dev/"
+	// GuardRequired is the value of those labels of a namespace by which guard-rails are selected: GuardQuota, GuardDefaultNodes,
+	// GuardDefaultPullPolicy.
+	GuardRequired = "Required"
 	// Prefix is the prefix of Bulkhead's own labels and annotations.
 	Prefix = "tenancy.bulkhead.dev/"
 

@@ -124,7 +124,7 @@ func NewTenantPlan(features []feature.Feature, facts feature.TenantFacts) (*Plan
 		}
 		result, err := cluster.RenderTenant(facts)
 		if room := p.enter(f, result, err); room.Err != nil {
-			p.Rooms[len(p.Rooms)-1].Told = facts.PolicyError != nil && errors.Is(err, facts.PolicyError)
+			room.Told = facts.PolicyError != nil && errors.Is(err, facts.PolicyError)
 			continue
 		}
 		if err := p.add(f, cluster.OwnsCluster(), result); err != nil {
@@ -135,11 +135,11 @@ func NewTenantPlan(features []feature.Feature, facts feature.TenantFacts) (*Plan
 }
 
 // enter notes what a room had to say. An error of rendering marks the room, whose objects are then left out.
-func (p *Plan) enter(f feature.Feature, result feature.Result, err error) Room {
+func (p *Plan) enter(f feature.Feature, result feature.Result, err error) *Room {
 	room := Room{Name: f.Name(), Condition: f.Condition(), Err: err, Findings: result.Findings}
 	room.Observe, _ = f.(feature.Observer)
 	p.Rooms = append(p.Rooms, room)
-	return room
+	return &p.Rooms[len(p.Rooms)-1]
 }
 
 // add takes over what a room rendered.

@@ -56,6 +56,8 @@ type guarded struct {
 	Name string `json:"name"`
 	// Judged is whether it was made sure, around each batch, that such a request can be refused.
 	Judged bool `json:"judged"`
+	// Filled is whether it was made where pods get defaults.
+	Filled bool `json:"filled"`
 	// Rules and Defaults are those that looked at each of these requests.
 	Rules    []string `json:"rules"`
 	Defaults []string `json:"defaults,omitempty"`
@@ -138,7 +140,7 @@ func (b *bench) compare(ctx context.Context, worlds []*guardedWorld) (*guarding,
 		result.Defaults = len(last.mutators)
 	}
 	for i, k := range last.kinds {
-		r := &guarded{Name: k.name, Judged: k.twin != nil}
+		r := &guarded{Name: k.name, Judged: k.twin != nil, Filled: k.filled}
 		for range worlds {
 			r.Sides = append(r.Sides, &latency{})
 		}

@@ -156,7 +156,7 @@ func (t *table) guarded(r *guarded, at level, side, few *latency) {
 		name = fmt.Sprintf("    and with %d defaults", len(r.Defaults))
 	}
 	// What sets something is a service, and not the price of the rules.
-	if at == withDefaults && len(r.Defaults) > 1 {
+	if at == withDefaults && r.Filled {
 		most = ""
 	}
 	base := r.Sides[without]

@@ -29,9 +29,6 @@ const (
 	// maxRegistry is the bound of the schema, which a long name of a tenant may still break.
 	maxRegistry = 253
 
-	// required is what GuardDefaultPullPolicy says where pods get a pull policy.
-	required = "Required"
-
 	// hub is Docker Hub, and legacyHub its old name, which nodes take for the same.
 	hub, legacyHub = "docker.io/", "index.docker.io/"
 )
@@ -81,7 +78,7 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	case "":
 	case v1alpha1.PullAlways:
 		annotations[v1alpha1.GuardPullPolicy] = string(spec.PullPolicy)
-		labels[v1alpha1.GuardDefaultPullPolicy] = required
+		labels[v1alpha1.GuardDefaultPullPolicy] = v1alpha1.GuardRequired
 	default:
 		errs = append(errs, field.NotSupported(at.Child("pullPolicy"), spec.PullPolicy, []v1alpha1.PullPolicy{v1alpha1.PullAlways}))
 	}

@@ -29,8 +29,6 @@ import (
 const (
 	// restricted is what GuardPlacement says of every tenant that has a placement.
 	restricted = "Restricted"
-	// required is what GuardDefaultNodes says where pods get a node selector or tolerations.
-	required = "Required"
 
 	// systemPrefix begins the names of PriorityClasses that Kubernetes keeps for itself.
 	systemPrefix = "system-"
@@ -82,7 +80,7 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	}
 	result := feature.Result{Annotations: annotations}
 	if len(spec.NodeSelector)+len(spec.Tolerations) > 0 {
-		result.Labels = map[string]string{v1alpha1.GuardDefaultNodes: required}
+		result.Labels = map[string]string{v1alpha1.GuardDefaultNodes: v1alpha1.GuardRequired}
 	}
 	return result, nil
 }

@@ -27,8 +27,6 @@ import (
 const (
 	// name is the name of the ResourceQuota. The guard-rail in admission.yaml looks for it.
 	name = "bulkhead"
-	// required is the value of the label by which the guard-rail knows that the namespace must have one in force.
-	required = "Required"
 )
 
 // Room renders a ResourceQuota.
@@ -61,7 +59,7 @@ func (Room) Render(f feature.Facts) (feature.Result, error) {
 	}
 	quota := corev1ac.ResourceQuota(name, f.Namespace).
 		WithSpec(corev1ac.ResourceQuotaSpec().WithHard(feature.Canonical(f.Policy.Quota.PerNamespace)))
-	return feature.Result{Walls: []feature.Object{quota}, Labels: map[string]string{v1alpha1.GuardQuota: required}}, nil
+	return feature.Result{Walls: []feature.Object{quota}, Labels: map[string]string{v1alpha1.GuardQuota: v1alpha1.GuardRequired}}, nil
 }
 
 // Observes implements feature.Observer.
