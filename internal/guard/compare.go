@@ -15,6 +15,7 @@ package guard
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,14 +94,17 @@ func (h *Half) Fault() string {
 	if h.Writer.Manager != "" {
 		text += fmt.Sprintf(" (last written by field manager %q, client-declared)", h.Writer.Manager)
 	}
-	if len(paths) == 1 && paths[0] == trustedPath {
+	if !slices.ContainsFunc(paths, func(path string) bool { return path != trustedPath && path != trustedConditionPath }) {
 		text += "; --break-glass-groups must name the groups that it names"
 	}
 	return text
 }
 
-// trustedPath is what differs if an overlay and the operator's flag name different groups.
-const trustedPath = `spec.variables[name="` + trustedVariable + `"]`
+// What differs if an overlay and the operator's flag name different groups.
+const (
+	trustedPath          = `spec.variables[name="` + trustedVariable + `"]`
+	trustedConditionPath = `spec.matchConditions[name="` + trustedCondition + `"].expression`
+)
 
 // A Finding is what is installed of a guard-rail.
 type Finding struct {

@@ -99,6 +99,11 @@ func TestCompare(t *testing.T) {
 			fault: "its policy" + ships + "spec.variables"},
 		"other break-glass groups": {edit: func(r *Rail) { r.Policy.Spec.Variables[0].Expression = "true" }, state: Edited,
 			fault: "its policy" + ships + `spec.variables[name="trusted"]; --break-glass-groups must name the groups that it names`},
+		"other break-glass groups are warned": {name: "bulkhead-break-glass", edit: func(r *Rail) {
+			r.Policy.Spec.Variables[0].Expression = "true"
+			r.Policy.Spec.MatchConditions[2].Expression = "true"
+		}, state: Edited, fault: "its policy" + ships +
+			`spec.matchConditions[name="is-trusted"].expression, spec.variables[name="trusted"]; --break-glass-groups must name the groups that it names`},
 		"much": {edit: func(r *Rail) {
 			for i := range r.Policy.Spec.Variables[:5] {
 				r.Policy.Spec.Variables[i].Expression += " "
@@ -114,6 +119,7 @@ func TestCompare(t *testing.T) {
 		"binds less": {edit: func(r *Rail) {
 			r.Binding.Spec.MatchResources = &admissionregistrationv1.MatchResources{ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}}
 		}, state: Edited, fault: "its binding" + ships + "spec.matchResources"},
+		"binds all namespaces": {edit: func(r *Rail) { r.Binding.Spec.MatchResources = nil }, state: Edited, fault: "its binding" + ships + "spec.matchResources"},
 		"binds another policy": {edit: func(r *Rail) { r.Binding.Spec.PolicyName = "x" }, state: Edited, fault: "its binding" + ships + "spec.policyName"},
 		"another parameter": {name: "bulkhead-quota-ready", edit: func(r *Rail) { r.Binding.Spec.ParamRef.Name = "x" }, state: Edited,
 			fault: "its binding" + ships + "spec.paramRef"},

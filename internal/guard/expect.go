@@ -50,8 +50,12 @@ func (s Settings) Check() error {
 	return nil
 }
 
-// trustedVariable is the first variable of each policy.
-const trustedVariable = "trusted"
+const (
+	// trustedVariable is the first variable of each policy.
+	trustedVariable = "trusted"
+	// trustedCondition is the matchCondition that says the same, of the rule that is only about those who break the glass.
+	trustedCondition = "is-trusted"
+)
 
 // trusted is the expression that tells who has broken the glass, as config/admission/kustomization.yaml shows it.
 func (s Settings) trusted() string {
@@ -89,6 +93,11 @@ func Expect(rails []Rail, settings Settings) []Rail {
 func (s Settings) apply(spec *admissionregistrationv1.ValidatingAdmissionPolicySpec) {
 	if len(spec.Variables) > 0 && spec.Variables[0].Name == trustedVariable {
 		spec.Variables[0].Expression = s.trusted()
+	}
+	for i := range spec.MatchConditions {
+		if spec.MatchConditions[i].Name == trustedCondition {
+			spec.MatchConditions[i].Expression = s.trusted()
+		}
 	}
 	if s.OperatorNamespace == "" || s.OperatorNamespace == v1alpha1.DefaultOperatorNamespace {
 		return

@@ -53,6 +53,11 @@ func TestExpectTrusted(t *testing.T) {
 				if got := rail.Policy.Spec.Variables[0].Expression; got != want {
 					t.Errorf("%s: trusted is %q, want %q", rail.Name(), got, want)
 				}
+				for _, condition := range rail.Policy.Spec.MatchConditions {
+					if condition.Name == "is-trusted" && condition.Expression != want {
+						t.Errorf("%s: is-trusted is %q, want %q", rail.Name(), condition.Expression, want)
+					}
+				}
 				if original := shipped[i].Policy.Spec.Variables[0].Expression; !strings.Contains(original, "'system:masters'") {
 					t.Errorf("%s: what was shipped is changed to %q", rail.Name(), original)
 				}

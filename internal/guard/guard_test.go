@@ -77,10 +77,7 @@ func TestShippedFailClosed(t *testing.T) {
 		if spec.FailurePolicy == nil || *spec.FailurePolicy != admissionregistrationv1.Fail {
 			t.Errorf("%s: failurePolicy isn't Fail", rail.Name())
 		}
-		// What a binding selects besides, a policy can't be read without.
-		if binding.MatchResources != nil {
-			t.Errorf("%s: the binding selects, not the policy", rail.Name())
-		}
+		checkSelection(t, rail)
 		if diff := cmp.Diff([]admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny}, binding.ValidationActions); diff != "" {
 			t.Errorf("%s: validationActions (-want +got):\n%s", rail.Name(), diff)
 		}
@@ -182,15 +179,41 @@ func TestShippedAgree(t *testing.T) {
 	}
 }
 
+// checkSelection checks that a selector is where it costs nothing to requests that the rule isn't about: the API server reads
+// those of policies anew for each request, and those of bindings only if the resource is the policy's. What both are about
+// is said by the policy alone.
+func checkSelection(t *testing.T, rail guard.Rail) {
+	t.Helper()
+	policy, binding := rail.Policy.Spec.MatchConstraints, rail.Binding.Spec.MatchResources
+	if binding != nil && (len(binding.ResourceRules) > 0 || len(binding.ExcludeResourceRules) > 0) {
+		t.Errorf("%s: the binding says what the policy is about", rail.Name())
+	}
+	// Without its parameter's kind a policy refuses all that it selects.
+	everything := slices.ContainsFunc(policy.ResourceRules, func(r admissionregistrationv1.NamedRuleWithOperations) bool {
+		return slices.Contains(r.Resources, "*")
+	})
+	if (policy.NamespaceSelector != nil || policy.ObjectSelector != nil) && !everything && rail.Policy.Spec.ParamKind == nil {
+		t.Errorf("%s: the policy selects, not the binding", rail.Name())
+	}
+}
+
+// selectors are those of a guard-rail, wherever they are.
+func selectors(rail guard.Rail) []*metav1.LabelSelector {
+	var all []*metav1.LabelSelector
+	for _, match := range []*admissionregistrationv1.MatchResources{rail.Policy.Spec.MatchConstraints, rail.Binding.Spec.MatchResources} {
+		if match != nil {
+			all = append(all, match.NamespaceSelector, match.ObjectSelector)
+		}
+	}
+	return slices.DeleteFunc(all, func(s *metav1.LabelSelector) bool { return s == nil })
+}
+
 // TestShippedKeys checks that the rules speak of the labels and annotations that the API defines.
 func TestShippedKeys(t *testing.T) {
 	t.Parallel()
 	for _, rail := range shipped(t) {
 		constraints := rail.Policy.Spec.MatchConstraints
-		for _, selector := range []*metav1.LabelSelector{constraints.ObjectSelector, constraints.NamespaceSelector} {
-			if selector == nil {
-				continue
-			}
+		for _, selector := range selectors(rail) {
 			if !slices.ContainsFunc(selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
 				return r.Key == v1alpha1.LabelTenant && r.Operator == metav1.LabelSelectorOpExists
 			}) {

@@ -238,27 +238,78 @@ func (r ordinaryRequest) early(t *testing.T, spec admissionregistrationv1.Valida
 	return false, text
 }
 
-// TestGuardedPrefixes checks that the matchCondition of namespace-metadata, which has to say it in its own words, knows of
-// all prefixes that the rule guards.
+// TestGuardedPrefixes checks that the matchConditions of namespace-metadata and of the identity stamp, which have to say it in
+// their own words, know of all prefixes that the rule guards, and of every way in which a key of it changes.
 func TestGuardedPrefixes(t *testing.T) {
 	t.Parallel()
 	rails := shipped(t)
 	spec := rails[slices.IndexFunc(rails, func(r guard.Rail) bool { return r.Name() == "bulkhead-namespace-metadata" })].Policy.Spec
+	stamp := mutators(t)[identityPolicy].Policy.Spec.MatchConditions
 	at := slices.IndexFunc(spec.Variables, func(v admissionregistrationv1.Variable) bool { return v.Name == "prefixes" })
 	prefixes := regexp.MustCompile(`'([^']+)'`).FindAllStringSubmatch(spec.Variables[at].Expression, -1)
 	if len(prefixes) < 5 {
 		t.Fatalf("the prefixes are %q", prefixes)
 	}
 	for _, prefix := range prefixes {
-		t.Run(prefix[1], func(t *testing.T) {
-			t.Parallel()
-			old, with := ordinaryNamespace(), ordinaryNamespace()
-			with.Annotations[prefix[1]+"new"] = "x"
-			for what, r := range map[string]request{"added": {object: with, old: old}, "removed": {object: old, old: with}} {
-				r.rail, r.gvk, r.resource, r.operation = "bulkhead-namespace-metadata", corev1.SchemeGroupVersion.WithKind("Namespace"), "namespaces", admission.Update
-				t.Log(what)
+		for what, r := range changesOf(prefix[1] + "new") {
+			t.Run(prefix[1]+what, func(t *testing.T) {
+				t.Parallel()
+				r.rail = "bulkhead-namespace-metadata"
 				judge(t, spec, r)
+				if !r.holds(t, stamp) {
+					t.Error("isn't stamped")
+				}
+			})
+		}
+	}
+	for what, r := range changesOf("example.com/new") {
+		t.Run("others/"+what, func(t *testing.T) {
+			t.Parallel()
+			if r.holds(t, spec.MatchConditions) {
+				t.Error("is looked at by the rule")
+			}
+			if r.holds(t, stamp) {
+				t.Error("is stamped")
 			}
 		})
 	}
+}
+
+// changesOf are the ways in which an annotation of a namespace changes, alone and together with others that nobody guards.
+func changesOf(key string) map[string]request {
+	namespace := func(annotations ...string) *corev1.Namespace {
+		it := ordinaryNamespace()
+		for i := 0; i < len(annotations); i += 2 {
+			it.Annotations[annotations[i]] = annotations[i+1]
+		}
+		return it
+	}
+	const other, another = "example.com/a", "example.com/b"
+	changes := map[string]request{
+		"added":                             {old: namespace(), object: namespace(key, "x")},
+		"removed":                           {old: namespace(key, "x"), object: namespace()},
+		"changed":                           {old: namespace(key, "x"), object: namespace(key, "y")},
+		"emptied":                           {old: namespace(key, "x"), object: namespace(key, "")},
+		"added for another":                 {old: namespace(other, "x"), object: namespace(key, "x")},
+		"removed for another":               {old: namespace(key, "x"), object: namespace(other, "x")},
+		"removed, another changed":          {old: namespace(key, "x", other, "x"), object: namespace(other, "y")},
+		"removed, others changed and added": {old: namespace(key, "x", other, "x"), object: namespace(other, "y", another, "x")},
+	}
+	for what, r := range changes {
+		r.gvk, r.resource, r.operation = corev1.SchemeGroupVersion.WithKind("Namespace"), "namespaces", admission.Update
+		changes[what] = r
+	}
+	return changes
+}
+
+// holds says whether all of these matchConditions do.
+func (r request) holds(t *testing.T, conditions []admissionregistrationv1.MatchCondition) bool {
+	t.Helper()
+	for i := range conditions {
+		result, _ := evaluate(t, admissionregistrationv1.ValidatingAdmissionPolicySpec{}, r, (*matchconditions.MatchCondition)(&conditions[i]))
+		if holds, isBool := result.(bool); !isBool || !holds {
+			return false
+		}
+	}
+	return true
 }

@@ -72,7 +72,12 @@ var _ = Describe("guard-rails that the operator may put back", Ordered, func() {
 				edit(ctx, policy(), networkPolicies, types.MergePatchType, `{"spec":{"failurePolicy":"Ignore"}}`)
 			}),
 		Entry("with something added", binding(),
-			`ValidatingAdmissionPolicyBinding bulkhead-network-policies: FieldInjected spec.matchResources by field manager "sneaky" (client-declared)`,
+			`ValidatingAdmissionPolicyBinding bulkhead-network-policies: FieldInjected spec.validationActions[="Audit"] by field manager "sneaky" (client-declared)`,
+			func(ctx context.Context) {
+				edit(ctx, binding(), networkPolicies, types.MergePatchType, `{"spec":{"validationActions":["Deny","Audit"]}}`)
+			}),
+		Entry("for fewer namespaces", binding(),
+			`ValidatingAdmissionPolicyBinding bulkhead-network-policies: FieldModified spec.matchResources by field manager "sneaky" (client-declared)`,
 			func(ctx context.Context) {
 				edit(ctx, binding(), networkPolicies, types.MergePatchType, `{"spec":{"matchResources":{"namespaceSelector":{"matchLabels":{"x":"y"}}}}}`)
 			}),
@@ -177,6 +182,11 @@ patches:
   patch: |
     - op: replace
       path: /spec/variables/0/expression
+      value: request.userInfo.?groups.orValue([]).exists(g, g in ` + groups + `)
+- target: {kind: ValidatingAdmissionPolicy, name: bulkhead-break-glass}
+  patch: |
+    - op: replace
+      path: /spec/matchConditions/2/expression
       value: request.userInfo.?groups.orValue([]).exists(g, g in ` + groups + ")\n"
 	Expect(os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600)).To(Succeed())
 	out, err := world.Kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-k", dir)
