@@ -20,7 +20,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -303,89 +302,6 @@ func TestDriftPrints(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestDriftWatch runs in a bubble, in which time passes at once when all wait for it.
-func TestDriftWatch(t *testing.T) {
-	t.Parallel()
-	const polled = "you may not watch all of it: it is looked at every 5s"
-	for name, tc := range map[string]struct {
-		allowed func(string) bool
-		tenant  string
-		output  string
-		notes   bool
-	}{
-		"an admin":               {everything, "", asTable, false},
-		"an admin of one tenant": {everything, "acme", asTable, false},
-		"a member":               {member, "acme", asTable, true},
-		"who may only read":      {only("get tenants", "get driftreports acme-dev", "get driftreports acme-new"), "acme", asTable, true},
-		"as JSON":                {everything, "acme", asJSON, false},
-		"as YAML":                {everything, "acme", asYAML, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				cluster := recordedReports(t, func(what string) bool { return tc.allowed(what) || what == "get driftreports" })
-				var out, problems bytes.Buffer
-				cmd := &cobra.Command{}
-				cmd.SetContext(ctx)
-				cmd.SetOut(&out)
-				cmd.SetErr(&problems)
-				ended := make(chan error, 1)
-				options := &driftOptions{output: tc.output, open: true}
-				go func() { ended <- options.follow(cmd, &driftSource{client: cluster, tenant: tc.tenant}) }()
-				synctest.Wait()
-				if first := out.String(); !strings.Contains(first, "bulkhead:tenant:acme") || !strings.Contains(first, "bulkhead-owners") {
-					t.Errorf("printed at first: %q", first)
-				}
-				out.Reset()
-				report := &v1alpha1.DriftReport{}
-				if err := cluster.Get(ctx, client.ObjectKey{Namespace: "acme-dev", Name: "acme"}, report); err != nil {
-					t.Fatal(err)
-				}
-				report.Report.Items[1].Severity = v1alpha1.SeverityInfo
-				if err := cluster.Update(ctx, report); err != nil {
-					t.Fatal(err)
-				}
-				<-time.After(2 * lookAgain)
-				synctest.Wait()
-				if news := out.String(); strings.Count(news, "Info") != 1 || strings.Contains(news, "bulkhead-owners") {
-					t.Errorf("printed for a change: %q", news)
-				}
-				cancel()
-				if err := <-ended; err != nil {
-					t.Errorf("ended with %v", err)
-				}
-				if strings.Contains(problems.String(), polled) != tc.notes {
-					t.Errorf("said %q", problems.String())
-				}
-			})
-		})
-	}
-}
-
-// TestDriftWatchEnds pins that a watch of a tenant that is gone ends with an error.
-func TestDriftWatchEnds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		cluster := recordedReports(t, everything)
-		ended := make(chan error, 1)
-		source := &driftSource{client: cluster, tenant: "globex"}
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			ended <- source.follow(ctx, func(*driftView) error { return nil }, func(...string) {})
-		}()
-		synctest.Wait()
-		if err := cluster.Delete(ctx, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "globex"}}); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-ended; !apierrors.IsNotFound(err) {
-			t.Errorf("ended with %v", err)
-		}
-		cancel()
-		synctest.Wait()
-	})
 }
 
 func TestEnumerate(t *testing.T) {

@@ -16,13 +16,11 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/bulkhead-dev/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-dev/bulkhead/internal/engine"
@@ -387,74 +385,5 @@ func TestAPIs(t *testing.T) {
 	}
 	if !slices.IsSorted(j.Considered()) || len(j.Considered()) != 5 {
 		t.Errorf("%v, want five, sorted", j.Considered())
-	}
-}
-
-// TestConcurrently lets everybody talk to the judge at once; the race detector listens.
-func TestConcurrently(t *testing.T) {
-	t.Parallel()
-	w := builtBy(t, acme(), umbrella())
-	j := judgeOf(w)
-	plans := []*engine.Plan{planOf(t, acme()), planOf(t, umbrella())}
-	var group sync.WaitGroup
-	run := func(work func(i int) error) {
-		group.Go(func() {
-			for i := range 50 {
-				if err := work(i); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	for _, plan := range plans {
-		run(func(i int) error {
-			live := liveOf(plan)
-			if i%7 == 0 {
-				live = nil
-			}
-			j.Namespace(plan.Name, live, plan.Tenant, plan.Namespace.Object.GetLabels())
-			_, err := j.Judge(t.Context(), plan, liveOf(plan))
-			return err
-		})
-	}
-	run(func(i int) error {
-		w.with(func() {
-			w.everywhere = []rbacv1.ClusterRoleBinding{bindEverywhere("ops", []string{"admin", "view"}[i%2], builders.User("eve"))}
-		})
-		_, err := j.Cluster(t.Context())
-		return err
-	})
-	run(func(i int) error {
-		if i%5 == 0 {
-			j.ForgetTenant("acme")
-		}
-		j.Tenant(acme())
-		return nil
-	})
-	run(func(i int) error {
-		w.with(func() { w.definitions[beside()[i%len(beside())]] = i%3 == 0 })
-		_, _, err := j.APIs(t.Context())
-		return err
-	})
-	w.with(func() {
-		w.served, w.tiers = ClusterPolicyKinds(), []unstructured.Unstructured{tier(t, "open", "Accept")}
-	})
-	run(func(int) error {
-		_, _, err := j.ClusterPolicy(t.Context(), clusterNetworkPolicy, "open")
-		return err
-	})
-	run(func(int) error {
-		j.Shared("acme")
-		j.NotConsidered()
-		j.Considered()
-		return j.Prime(t.Context())
-	})
-	group.Wait()
-	w.with(func() { w.everywhere = nil })
-	if _, err := j.Cluster(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := j.Shared("acme"); len(got) > 0 {
-		t.Errorf("in the end: %v", got)
 	}
 }

@@ -77,10 +77,10 @@ func TestPlain(t *testing.T) {
 func one[T any](source *rand.Rand, some ...T) T { return some[source.IntN(len(some))] }
 
 // few are up to most.
-func few[T any](source *rand.Rand, most int, make func() T) []T {
+func few[T any](source *rand.Rand, most int, next func() T) []T {
 	var all []T
 	for range source.IntN(most + 1) {
-		all = append(all, make())
+		all = append(all, next())
 	}
 	return all
 }

@@ -13,7 +13,6 @@
 package status_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -360,46 +359,5 @@ func TestMany(t *testing.T) {
 	want := "NetworkReady=False ApplyFailed: namespace a: refused; namespace b: refused; namespace c: refused; and 2 more namespaces"
 	if got := brief(status.Compute(r), v1alpha1.ConditionNetworkReady); got != want {
 		t.Errorf("condition is\n%s, want\n%s", got, want)
-	}
-}
-
-func TestNews(t *testing.T) {
-	t.Parallel()
-	r := rollup("a", "b")
-	failedItem := item("a", "s", 0)
-	failedItem.Action = v1alpha1.DriftFailed
-	open(&r, "a", item("a", "q", 0), item("a", "r", 0), failedItem)
-	r.Previous.Drift.Top = []v1alpha1.DriftItem{item("a", "q", 0)}
-	if got := status.NewlyOpen(r); len(got) != 1 || got[0].Object.Name != "r" {
-		t.Errorf("newly open are %v, want r alone: q was known, s is told as a failed correction", got)
-	}
-	r.Conflicts = map[string]string{"y": "", "x": ""}
-	if got := status.NewConflicts(r); !slices.Equal(got, []string{"x", "y"}) {
-		t.Errorf("new conflicts are %v, want x and y", got)
-	}
-	r.Previous.Namespaces.Conflicting = 2
-	if got := status.NewConflicts(r); got != nil {
-		t.Errorf("new conflicts are %v, want none", got)
-	}
-}
-
-func TestEnumerate(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		names []string
-		want  string
-	}{
-		"one":    {[]string{"a"}, "namespace a"},
-		"two":    {[]string{"a", "b"}, "namespaces a, b"},
-		"ten":    {strings.Split("abcdefghij", ""), "namespaces a, b, c, d, e, f, g, h, i, j"},
-		"twelve": {strings.Split("abcdefghijkl", ""), "namespaces a, b, c, d, e, f, g, h, i, j and 2 more"},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := status.Enumerate("namespace", tc.names); got != tc.want {
-				t.Errorf("got %q, want %q", got, tc.want)
-			}
-		})
 	}
 }

@@ -14,6 +14,7 @@ package attack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -70,6 +71,8 @@ type attempt struct {
 	given [][2]string
 	// refused is a part of the message of the refusal; empty if the attempt must succeed.
 	refused string
+	// code is that of the refusal; 0 for 403.
+	code int
 	// invalid says that the API itself refuses it: the code is 400 or 422.
 	invalid bool
 	// needs is what not every version of Kubernetes has and the attempt is about: a kind ("MutatingAdmissionPolicy"), a
@@ -147,15 +150,16 @@ func (r round) judge(t *testing.T, a attempt) {
 		return
 	}
 	var passed bool
+	code := cmp.Or(a.code, http.StatusForbidden)
 	got := r.settle(t, a, func(got answer) bool {
 		passed = passed || got.succeeded()
-		return passed || got.code == http.StatusForbidden && strings.Contains(got.message, a.refused)
+		return passed || got.code == code && strings.Contains(got.message, a.refused)
 	})
 	switch {
 	case passed:
 		t.Errorf("%s %s by %s passed, want a refusal that says %q", a.method, a.path, a.by.user, a.refused)
-	case got.code != http.StatusForbidden || !strings.Contains(got.message, a.refused):
-		t.Errorf("%s %s by %s: want 403 and %q, got %s", a.method, a.path, a.by.user, a.refused, got)
+	case got.code != code || !strings.Contains(got.message, a.refused):
+		t.Errorf("%s %s by %s: want %d and %q, got %s", a.method, a.path, a.by.user, code, a.refused, got)
 	}
 }
 
@@ -303,6 +307,12 @@ func (a attempt) with(path, body string) attempt {
 // needing skips the attempt where the API server doesn't have a kind, a subresource or a feature gate.
 func (a attempt) needing(features ...string) attempt {
 	a.needs = append(a.needs, features...)
+	return a
+}
+
+// answering is for a refusal with another code than 403.
+func (a attempt) answering(code int) attempt {
+	a.code = code
 	return a
 }
 

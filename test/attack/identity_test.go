@@ -37,7 +37,8 @@ const (
 	forged      = `{"` + stampedBy + `":"alice","` + stampedFrom + `":"1","mine":"$N"}`
 	mutators    = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/"
 
-	defaultsAt = "/api/v1/namespaces/identity-dev/"
+	identityDev = "/api/v1/namespaces/identity-dev"
+	defaultsAt  = identityDev + "/"
 )
 
 // installMutating installs the stamp and the defaults where the API server knows their kind.
@@ -66,7 +67,7 @@ func identityTenants() []*v1alpha1.Tenant {
 			p.Storage = &v1alpha1.Storage{ClassNames: []v1alpha1.ObjectName{"fast", "slow"}}
 			p.Ingress = &v1alpha1.IngressPolicy{ClassNames: []v1alpha1.ObjectName{"own", "other"}, Hostnames: []v1alpha1.Hostname{"identity.example.com"}}
 			p.Images = &v1alpha1.Images{PullPolicy: v1alpha1.PullAlways}
-		}).Namespace("identity-dev").Member("owners", v1alpha1.RoleAdmin, User(alice.user)).Obj(),
+		}).Namespace("identity-dev", WithAnnotation("example.com/owner", "identity")).Member("owners", v1alpha1.RoleAdmin, User(alice.user)).Obj(),
 	}
 }
 
@@ -81,6 +82,16 @@ func identityRules() table {
 			`rule namespace-metadata: namespace "acme-prod": label `+stampedBy+` must not become "alice"`),
 		"identity: the stamp of nobody's namespace": patch(threat, nadia, "/api/v1/namespaces/commons", `{"metadata":{"annotations":`+forged+`}}`,
 			`rule namespace-ownership: namespace "commons": annotation `+stampedBy),
+		"identity: pods get no nodes any more": patch(off, nadia, identityDev, `{"metadata":{"labels":{"guard.bulkhead.dev/default-nodes":null}}}`,
+			`tenant "identity", rule namespace-metadata: namespace "identity-dev": label guard.bulkhead.dev/default-nodes must not become ""`),
+		"identity: pods get no pull policy any more": patch(off, nadia, identityDev, `[{"op":"remove","path":"/metadata/labels/guard.bulkhead.dev~1default-pull-policy"}]`,
+			`tenant "identity", rule namespace-metadata: namespace "identity-dev": label guard.bulkhead.dev/default-pull-policy must not become ""`),
+		"identity: the label is there and says no": patch("no more than a label that is there selects", nadia, identityDev, `{"metadata":{"labels":{"guard.bulkhead.dev/default-nodes":"No"}}}`,
+			`label guard.bulkhead.dev/default-nodes must not become "No", it is to stay "Required"`),
+		"identity: no annotations are listed any more": patch(off, nadia, identityDev, `{"metadata":{"annotations":{"guard.bulkhead.dev/annotations":null}}}`,
+			`namespace "identity-dev": annotation guard.bulkhead.dev/annotations must not become "", it is to stay "example.com/owner"`),
+		"identity: another list of annotations": patch(off, oscar, prod, `{"metadata":{"annotations":{"guard.bulkhead.dev/annotations":"none"}}}`,
+			`rule namespace-metadata: namespace "acme-prod": annotation guard.bulkhead.dev/annotations must not become "none"`),
 		"identity: another key that begins alike": patch("what the operator keeps is forged", oscar, prod, `{"metadata":{"annotations":{"`+stampedBy+`-too":"oscar"}}}`,
 			`rule namespace-metadata: namespace "acme-prod": annotation `+stampedBy+`-too must not become "oscar"`),
 		"identity: the policy is deleted":    remove(off, alice, mutators+"bulkhead-identity", `cannot delete resource`).needing(mutating),
@@ -198,6 +209,19 @@ func (r round) stampTells(t *testing.T) {
 				t.Errorf("%d wrote: %v", i, got.object.GetAnnotations())
 			}
 			version = got.object.GetResourceVersion()
+		}
+	})
+	t.Run("what Bulkhead keeps of others' keys", func(t *testing.T) {
+		// The Tenant lists the annotation, whoever may own its key.
+		got := r.settle(t, as(nadia, identityDev, merge, r.numbered(`{"metadata":{"annotations":{"example.com/owner":"o-$N"}}}`)), answer.succeeded)
+		if !got.succeeded() || got.object.GetAnnotations()[stampedBy] != "nadia" {
+			t.Errorf("stamped %v: %s", got.object.GetAnnotations(), got)
+		}
+	})
+	t.Run("what Bulkhead doesn't keep", func(t *testing.T) {
+		got := r.settle(t, as(paula, identityDev, merge, r.numbered(`{"metadata":{"annotations":{"example.com/note":"n-$N"}}}`)), answer.succeeded)
+		if by := got.object.GetAnnotations()[stampedBy]; !got.succeeded() || by == "" || by == "paula" {
+			t.Errorf("stamped %q, want who was there before: %s", by, got)
 		}
 	})
 	t.Run("the operator's own writes", func(t *testing.T) {

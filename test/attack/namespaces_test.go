@@ -14,6 +14,7 @@ package attack
 
 import (
 	"maps"
+	"net/http"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -130,6 +131,9 @@ func namespaceOwnership() table {
 		"ownership: a cluster admin deletes it": remove(gone, paula, dev, `tenant "acme", `+ownership+`acme-dev": "paula" must not delete it while it has the label tenancy.bulkhead.dev/tenant: `+
 			`allowed are the operator and break-glass; take it out of spec.namespaces of Tenant "acme" with deletionPolicy Delete, and the operator deletes it`),
 		"ownership: a cluster admin deletes it at once": remove(gone, paula, dev+"?gracePeriodSeconds=0&propagationPolicy=Orphan", ownership),
+		"ownership: all namespaces are deleted":         remove(gone, alice, namespaces, `cannot deletecollection resource`),
+		// No admission sees it: no API server serves it.
+		"ownership: a cluster admin deletes all":        remove(gone, paula, namespaces, `the server does not allow this method`).answering(http.StatusMethodNotAllowed),
 		"ownership: a deletion that is a dry run":       remove("a dry run says that something would work that doesn't", nadia, dev+"?dryRun=All", ownership),
 		"ownership: a namespace of nobody is created":   create("platforms make namespaces", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: free-$N, labels: {team: x, pod-security.kubernetes.io/enforce: baseline}}}`, ""),
 		"ownership: a namespace with a generated name":  create("platforms make namespaces", nadia, namespaces, `{apiVersion: v1, kind: Namespace, metadata: {generateName: free-}}`, ""),

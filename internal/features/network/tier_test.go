@@ -24,8 +24,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
@@ -370,45 +368,6 @@ spec: {namespaces: [{name: a, policy: {network: {allow: [{name: w, direction: Eg
 			f.Cluster.APIs = nil
 			if got, err := (network.Room{}).RenderTenant(f); err != nil || !reflect.ValueOf(got).IsZero() {
 				t.Errorf("got %v, %v without an API", got, err)
-			}
-		})
-	}
-}
-
-func TestObserve(t *testing.T) {
-	t.Parallel()
-	live := func(kind, name, conditions string) *unstructured.Unstructured {
-		u := &unstructured.Unstructured{Object: map[string]any{}}
-		text := fmt.Sprintf(`{kind: %s, metadata: {name: %s}, status: {conditions: %s}}`, kind, name, conditions)
-		if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
-			t.Fatal(err)
-		}
-		return u
-	}
-	tests := map[string]struct {
-		live            runtime.Object
-		problem, report string
-	}{
-		"nothing is said":   {live("ClusterNetworkPolicy", "bulkhead.acme", `[]`), "", "strict tier: ClusterNetworkPolicy bulkhead.acme"},
-		"of one namespace":  {live("ClusterNetworkPolicy", "bulkhead.acme.acme-a", `null`), "", "strict tier: ClusterNetworkPolicy bulkhead.acme.*"},
-		"more rules":        {live("ClusterNetworkPolicy", "bulkhead.acme.rules.2", `null`), "", "strict tier: ClusterNetworkPolicy bulkhead.acme.*"},
-		"the older API":     {live("AdminNetworkPolicy", "bulkhead.acme", `[{type: Ready-In-Zone-a, status: "True"}]`), "", "strict tier: AdminNetworkPolicy bulkhead.acme (between pods; ways out of the cluster are held by NetworkPolicies alone)"},
-		"another type":      {live("ClusterNetworkPolicy", "bulkhead.acme", `[{type: Degraded, status: "False"}, {type: Accepted, status: Unknown}]`), "", "strict tier: ClusterNetworkPolicy bulkhead.acme"},
-		"what no status is": {live("ClusterNetworkPolicy", "bulkhead.acme", `[x, {type: 1}, {status: "False"}]`), "", "strict tier: ClusterNetworkPolicy bulkhead.acme"},
-		"not accepted":      {live("ClusterNetworkPolicy", "bulkhead.acme", `[{type: Accepted, status: "False", reason: Invalid, message: "two\nlines"}]`), "ClusterNetworkPolicy bulkhead.acme isn't in force, says the network plugin (Accepted is False): Invalid: two lines", ""},
-		"not in a zone":     {live("AdminNetworkPolicy", "bulkhead.acme", `[{type: Ready-In-Zone-a, status: "False", reason: SetupFailed, message: m}]`), "AdminNetworkPolicy bulkhead.acme isn't in force, says the network plugin (Ready-In-Zone-a is False): SetupFailed: m", ""},
-		"another Go type":   {&v1alpha1.Tenant{}, "", ""},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := network.Room{}.Observe(tc.live)
-			want := feature.Observation{Report: tc.report}
-			if tc.problem != "" {
-				want.Problem = &feature.Finding{Reason: v1alpha1.ReasonNotProgrammed, Message: tc.problem}
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -14,7 +14,6 @@ package server_test
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -368,63 +367,4 @@ func (p *process) mustRestore(t *testing.T, name string, plan *engine.Plan, inte
 	if difference, err := comparer.Compare(intent.Object, stored(t, intent)); err != nil || !difference.Empty() {
 		t.Errorf("%s, %s: still differs in %v, %v", intent, name, difference.Paths(), err)
 	}
-}
-
-// broken is a room that can't render.
-type broken struct{ feature.Feature }
-
-func (broken) Render(feature.Facts) (feature.Result, error) {
-	return feature.Result{}, errors.New("the input makes no sense")
-}
-
-// TestFailedRoomIsLeftAlone breaks one room after the other: its objects and its labels stay, and its siblings are
-// applied.
-func TestFailedRoomIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	eachCase(t, func(t *testing.T, c corpus.Case) {
-		if c.Sample {
-			return // the corpus proper holds all that the samples do
-		}
-		for _, s := range subjects(t, c, "fr") {
-			if s.tenant != nil {
-				continue
-			}
-			full := s.plan(t, features.All())
-			start(t, features.All()).mustSettle(t, full)
-			for i, room := range features.All() {
-				rooms := slices.Clone(features.All())
-				rooms[i] = broken{room}
-				p := start(t, rooms)
-				plan := s.plan(t, rooms)
-				outcome, _ := p.pass(t, plan, true)
-				for _, other := range rooms {
-					want := "True " + v1alpha1.ReasonApplied
-					if other.Name() == room.Name() {
-						want = "False " + v1alpha1.ReasonInvalidPolicy
-					}
-					// What lives must come to life first, in its own time, and nobody is here who brings optional kinds to life.
-					got := condition(outcome, other.Condition())
-					if got != want && got != "False "+v1alpha1.ReasonPending && got != "False "+v1alpha1.ReasonNotProgrammed {
-						t.Errorf("with %s broken, %s is %s, want %s", room.Name(), other.Condition(), got, want)
-					}
-				}
-				if outcome.Err != nil || len(outcome.Withdrawn)+len(outcome.Corrected)+len(outcome.Open) != 0 {
-					t.Errorf("with %s broken: withdrawn %v, corrected %v, open %v, %v", room.Name(), outcome.Withdrawn, outcome.Corrected, outcome.Open, outcome.Err)
-				}
-				for _, intent := range full.Objects() {
-					live := stored(t, intent)
-					if live == nil {
-						t.Errorf("with %s broken, %s is gone", room.Name(), intent)
-						continue
-					}
-					for key, value := range intent.Object.GetLabels() {
-						if live.GetLabels()[key] != value {
-							t.Errorf("with %s broken, label %s of %s is %q", room.Name(), key, intent, live.GetLabels()[key])
-						}
-					}
-				}
-				catchUp(t, full.Objects()...)
-			}
-		}
-	})
 }

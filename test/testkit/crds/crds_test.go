@@ -14,21 +14,16 @@ package crds_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
 	"github.com/bulkhead-dev/bulkhead/test/testkit/crds"
@@ -327,77 +322,4 @@ func checkRemoved(t *testing.T, world *env.Env) {
 	if err := world.InstallCRDs(t.Context(), crds.OVNKubernetes); err != nil {
 		t.Error(err)
 	}
-}
-
-// TestLoad needs no API server.
-func TestLoad(t *testing.T) {
-	served := map[string]bool{}
-	names := map[string]string{}
-	for _, project := range crds.All() {
-		all, err := crds.Load(project)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, crd := range all {
-			if other := names[crd.Name]; other != "" {
-				t.Errorf("%s is in %s and in %s", crd.Name, other, project)
-			}
-			names[crd.Name] = project
-			for _, v := range crd.Spec.Versions {
-				served[crd.Spec.Group+"/"+v.Name] = served[crd.Spec.Group+"/"+v.Name] || v.Served
-			}
-		}
-	}
-	for _, version := range []string{
-		"gateway.networking.k8s.io/v1", "cilium.io/v2", "policy.networking.k8s.io/v1alpha1", "policy.networking.k8s.io/v1alpha2",
-		"k8s.ovn.org/v1", "crd.antrea.io/v1beta1", "networking.k8s.aws/v1alpha1",
-	} {
-		if !served[version] {
-			t.Errorf("%s is not served", version)
-		}
-	}
-	if _, err := crds.Load("nothing"); err == nil {
-		t.Error("a project that isn't there was loaded")
-	}
-	if first, second := load(t), load(t); first == second {
-		t.Error("a CRD is handed out twice: what one caller changes, the other sees")
-	}
-}
-
-// TestHeaders checks that each file says where it is from.
-func TestHeaders(t *testing.T) {
-	files, err := filepath.Glob("*/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files, %v", len(files), err)
-	}
-	copied := regexp.MustCompile(`^# Copied by hack/crds/update.sh; don't edit.\n# Module: \S+\n# Version: v\S+\n# File: \S+\n# Licence: Apache-2.0\n`)
-	written := regexp.MustCompile(`^# Written for tests from the documented schema of [^;]+; not the[\s#]+upstream\s`)
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !copied.Match(content) && !written.Match(content) {
-			t.Errorf("%s doesn't say where it is from: %.200s", file, content)
-		}
-	}
-}
-
-func load(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
-	t.Helper()
-	all, err := crds.Load(crds.Cilium)
-	if err != nil || len(all) != 3 {
-		t.Fatalf("got %d CRDs, %v", len(all), err)
-	}
-	return all[0]
-}
-
-func parse(t *testing.T, text string) *unstructured.Unstructured {
-	t.Helper()
-	u := &unstructured.Unstructured{}
-	// YAML has no tabs, and Go's raw strings are indented with them.
-	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(text, "\t", " ")), &u.Object); err != nil {
-		t.Fatal(err)
-	}
-	return u
 }
