@@ -38,6 +38,9 @@ func (b *bench) run(ctx context.Context) (*report, error) {
 	for i := range b.repeat {
 		for _, way := range []string{rawCreate, rawApply} {
 			err := b.in(ctx, s, way, func(ctx context.Context, w *world) error {
+				if err := w.unguarded(ctx); err != nil {
+					return err
+				}
 				took, err := w.raw(ctx, way)
 				if err == nil {
 					b.say("%s: %s took %s", s, way, took.Round(time.Millisecond))
