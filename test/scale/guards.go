@@ -14,7 +14,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/bulkhead-dev/bulkhead/test/testkit/controlplane"
@@ -23,12 +22,16 @@ import (
 const (
 	// mostGuarded is what a request may take with the guard-rails, as a multiple of what it takes without.
 	mostGuarded = 1.15
-	// guardBatch is how many requests of a kind are made in each cluster before the next kind's turn.
+	// guardBatch is how many requests of a kind are made in each cluster before what they left is deleted.
 	guardBatch = 100
-	// settled is how long nothing is measured before each batch, and unsettled how many requests of it don't count, because
-	// of what was done just before: the metrics were read, and objects deleted.
-	settled   = 500 * time.Millisecond
-	unsettled = 10
+	// guardTurn is how many requests one cluster gets before it is the next one's turn. The garbage collection that some
+	// request sets off slows down several after it: they are of the same cluster, and not of those that it is compared with.
+	guardTurn = 20
+	// settled is how long nothing is measured before each batch, because of what was done just before: objects were deleted.
+	settled = 500 * time.Millisecond
+	// spendingEvery is how many requests are timed for one whose cost is read from the API server's own metrics. That takes
+	// batches of a single kind, and reading metrics is work itself, so those aren't timed.
+	spendingEvery = 5
 )
 
 // level is what of the guard-rails is in force: nothing, the rules, or the defaults too, which not every API server has.
@@ -39,6 +42,10 @@ const (
 	withRules
 	withDefaults
 )
+
+// levels are what is in force in the clusters that are compared. The first one is compared with the second, in which
+// nothing else is in force: how far the two are apart says what the other figures are good for.
+var levels = []level{without, without, withRules, withDefaults}
 
 func (l level) String() string { return [...]string{"none", "rules", "rules and defaults"}[l] }
 
@@ -61,9 +68,14 @@ type guarded struct {
 	// Rules and Defaults are those that looked at each of these requests.
 	Rules    []string `json:"rules"`
 	Defaults []string `json:"defaults,omitempty"`
+	// Again is a second cluster without.
+	Again *latency `json:"again"`
 	// Sides are without, with the rules and, if there are any, with the defaults too.
 	Sides []*latency `json:"sides"`
 }
+
+// all are the sides in the order of levels.
+func (g *guarded) all() []*latency { return append([]*latency{g.Again}, g.Sides...) }
 
 // latency is of one kind of request, on one side.
 type latency struct {
@@ -80,32 +92,26 @@ type latency struct {
 	spent    spending
 }
 
-// batch is requests of one kind in one cluster. requests is how many there were, those that don't count included; spent is
-// what the API server spent on all of them.
-type batch struct {
-	times    []time.Duration
-	requests int
-	spent    spending
-}
-
-func (l *latency) add(made batch) {
-	l.times = append(l.times, made.times...)
-	l.requests += made.requests
-	l.spent.policies += made.spent.policies
-	l.spent.cpu += made.spent.cpu
+// spend adds what so many requests cost the API server.
+func (l *latency) spend(requests int, spent spending) {
+	l.requests += requests
+	l.spent.policies += spent.policies
+	l.spent.cpu += spent.cpu
 }
 
 func (l *latency) sum() {
 	if l.Samples = len(l.times); l.Samples > 0 {
 		l.P50, l.P99 = percentile(l.times, 0.5), percentile(l.times, 0.99)
+	}
+	if l.requests > 0 {
 		l.Policies, l.CPU = l.spent.policies/time.Duration(l.requests), l.spent.cpu/time.Duration(l.requests)
 	}
 }
 
-// guarded measures requests in clusters of so many tenants of one namespace each: one without guard-rails, one with the
-// rules, and one with the defaults too. All run at the same time, and each request is made in one after the other, so
-// that whatever else slows the machine down slows all of them down. Here etcd waits for the disk, as it does in every cluster:
-// what a request takes is to be compared with what it takes there, and not with a test's.
+// guarded measures requests in clusters of so many tenants of one namespace each: two without guard-rails, one with the
+// rules, and one with the defaults too. All run at the same time, and take turns, so that whatever else slows the machine
+// down slows all of them down. Here etcd waits for the disk, as it does in every cluster: what a request takes is to be
+// compared with what it takes there, and not with a test's.
 func (b *bench) guarded(ctx context.Context, tenants int) (result *guarding, err error) {
 	err = b.guardedWorlds(ctx, size{tenants, 1}, nil, func(ctx context.Context, worlds []*guardedWorld) error {
 		result, err = b.compare(ctx, worlds)
@@ -116,10 +122,10 @@ func (b *bench) guarded(ctx context.Context, tenants int) (result *guarding, err
 
 // guardedWorlds starts a cluster for each level that there are guard-rails for.
 func (b *bench) guardedWorlds(ctx context.Context, s size, worlds []*guardedWorld, measure func(context.Context, []*guardedWorld) error) error {
-	next := level(len(worlds))
-	if next > withDefaults {
+	if len(worlds) == len(levels) {
 		return measure(ctx, worlds)
 	}
+	next := levels[len(worlds)]
 	return b.on(ctx, controlplane.Options{Durable: true}, s, "guard-rails: "+next.String(), func(ctx context.Context, w *world) error {
 		g, err := w.guarded(ctx, next)
 		if err != nil {
@@ -132,16 +138,17 @@ func (b *bench) guardedWorlds(ctx context.Context, s size, worlds []*guardedWorl
 	})
 }
 
-// compare makes the requests.
+// compare makes the requests: first those whose cost the API servers tell, by which each has done what it does only once,
+// and then those that are timed.
 func (b *bench) compare(ctx context.Context, worlds []*guardedWorld) (*guarding, error) {
 	last := worlds[len(worlds)-1]
 	result := &guarding{Size: last.size, Rules: len(last.rails)}
 	if last.level == withDefaults {
 		result.Defaults = len(last.mutators)
 	}
-	for i, k := range last.kinds {
-		r := &guarded{Name: k.name, Judged: k.twin != nil, Filled: k.filled}
-		for range worlds {
+	for _, k := range last.kinds {
+		r := &guarded{Name: k.name, Judged: k.twin != nil, Filled: k.filled, Again: &latency{}}
+		for range worlds[1:] {
 			r.Sides = append(r.Sides, &latency{})
 		}
 		var err error
@@ -149,65 +156,18 @@ func (b *bench) compare(ctx context.Context, worlds []*guardedWorld) (*guarding,
 			return nil, err
 		}
 		result.Requests = append(result.Requests, r)
-		// What an API server does only once is in no time.
-		if _, err := paired(ctx, worlds, i, min(guardBatch, b.guardSamples)); err != nil {
-			return nil, fmt.Errorf("%s: %w", k.name, err)
-		}
 	}
 	b.say("%s: %d requests of each kind: with %d rules, with %d defaults too, and without", result.Size, b.guardSamples, result.Rules, result.Defaults)
-	for left := b.guardSamples; left > 0; left -= guardBatch {
-		for i, r := range result.Requests {
-			made, err := paired(ctx, worlds, i, min(guardBatch, left))
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r.Name, err)
-			}
-			for n := range worlds {
-				r.Sides[n].add(made[n])
-			}
-		}
+	if err := spendings(ctx, worlds, result.Requests, max(b.guardSamples/spendingEvery, 1)); err != nil {
+		return nil, err
+	}
+	if err := mixed(ctx, worlds, result.Requests, b.guardSamples); err != nil {
+		return nil, err
 	}
 	for _, r := range result.Requests {
-		for _, side := range r.Sides {
+		for _, side := range r.all() {
 			side.sum()
 		}
 	}
 	return result, nil
-}
-
-// paired makes so many requests of a kind in each cluster, and a few more that don't count: one after another, each with
-// an answer before the next. It begins with another cluster each time.
-func paired(ctx context.Context, worlds []*guardedWorld, kind, requests int) ([]batch, error) {
-	made := make([]batch, len(worlds))
-	before := make([]spending, len(worlds))
-	first := make([]int, len(worlds))
-	for n, w := range worlds {
-		var err error
-		if before[n], err = w.prepare(ctx, kind); err != nil {
-			return nil, err
-		}
-		first[n] = w.serial
-	}
-	if err := pause(ctx, nil, settled); err != nil {
-		return nil, err
-	}
-	for i := range requests + unsettled {
-		for n := range worlds {
-			at := (i + n) % len(worlds)
-			took, err := worlds[at].request(ctx, kind)
-			if err != nil {
-				return nil, err
-			}
-			if made[at].requests++; i >= unsettled {
-				made[at].times = append(made[at].times, took)
-			}
-		}
-	}
-	for n, w := range worlds {
-		spent, err := w.finish(ctx, kind, first[n])
-		if err != nil {
-			return nil, err
-		}
-		made[n].spent = spending{policies: spent.policies - before[n].policies, cpu: spent.cpu - before[n].cpu}
-	}
-	return made, nil
 }

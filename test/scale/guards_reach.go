@@ -32,24 +32,39 @@ type reach struct {
 // about are the guard-rails that look at a request.
 func (g *guardedWorld) about(r reach) (rules, defaults []string, err error) {
 	for _, rail := range g.rails {
-		match := rail.Policy.Spec.MatchConstraints
-		if matches, err := r.selected(match.NamespaceSelector, match.ObjectSelector); err != nil {
+		matches, err := r.matched(rail.Policy.Spec.MatchConstraints, rail.Binding.Spec.MatchResources)
+		if err != nil {
 			return nil, nil, fmt.Errorf("reading the selectors of %s: %w", rail.Name(), err)
-		} else if matches && r.ruled(match.ResourceRules) && !r.ruled(match.ExcludeResourceRules) {
+		}
+		if matches {
 			rules = append(rules, rail.Name())
 		}
 	}
 	for _, mutator := range g.mutators {
-		match := mutator.Policy.Spec.MatchConstraints
-		if matches, err := r.selected(match.NamespaceSelector, match.ObjectSelector); err != nil {
+		matches, err := r.matched(mutator.Policy.Spec.MatchConstraints, mutator.Binding.Spec.MatchResources)
+		if err != nil {
 			return nil, nil, fmt.Errorf("reading the selectors of %s: %w", mutator.Name(), err)
-		} else if matches && r.ruled(match.ResourceRules) && !r.ruled(match.ExcludeResourceRules) {
+		}
+		if matches {
 			defaults = append(defaults, mutator.Name())
 		}
 	}
 	slices.Sort(rules)
 	slices.Sort(defaults)
 	return rules, defaults, nil
+}
+
+// matched says whether both a policy and its binding, which may have no resources of its own, take a request in.
+func (r reach) matched(policy, binding *admissionregistrationv1.MatchResources) (bool, error) {
+	matches, err := r.selected(policy.NamespaceSelector, policy.ObjectSelector)
+	if err != nil || !matches || !r.ruled(policy.ResourceRules) || r.ruled(policy.ExcludeResourceRules) {
+		return false, err
+	}
+	if binding == nil {
+		return true, nil
+	}
+	matches, err = r.selected(binding.NamespaceSelector, binding.ObjectSelector)
+	return matches && (len(binding.ResourceRules) == 0 || r.ruled(binding.ResourceRules)) && !r.ruled(binding.ExcludeResourceRules), err
 }
 
 // selected says whether both selectors match. Nil matches everything.

@@ -131,15 +131,7 @@ func (g *guardedWorld) labels(filled bool) labels.Set {
 	return nil
 }
 
-// prepare checks that guard-rails are in force as they should be, and says what the API server has spent on them so far.
-func (g *guardedWorld) prepare(ctx context.Context, kind int) (spending, error) {
-	if err := g.sure(ctx, g.kinds[kind]); err != nil {
-		return spending{}, err
-	}
-	return g.spent(ctx)
-}
-
-// request makes one request, and says how long it took to be answered.
+// request makes a request, and returns how long it took.
 func (g *guardedWorld) request(ctx context.Context, kind int) (time.Duration, error) {
 	namespace, name := g.place(g.serial, g.kinds[kind].filled)
 	g.serial++
@@ -149,27 +141,26 @@ func (g *guardedWorld) request(ctx context.Context, kind int) (time.Duration, er
 	if err != nil {
 		return 0, fmt.Errorf("in namespace %s, guard-rails: %s: %w", namespace, g.level, err)
 	}
+	if undo := g.kinds[kind].undo; undo != nil {
+		g.left = append(g.left, func(ctx context.Context) error { return undo(ctx, namespace, name) })
+	}
 	return took, nil
 }
 
-// finish says what the API server has spent by now, and takes away what was made since a serial number.
-func (g *guardedWorld) finish(ctx context.Context, kind, since int) (spending, error) {
-	spent, err := g.spent(ctx)
-	if err != nil {
-		return spending{}, err
-	}
-	undo := g.kinds[kind].undo
-	for serial := since; undo != nil && serial < g.serial; serial++ {
-		namespace, name := g.place(serial, g.kinds[kind].filled)
-		if err := undo(ctx, namespace, name); err != nil {
-			return spending{}, fmt.Errorf("cleaning up namespace %s: %w", namespace, err)
+// clean takes away what requests left.
+func (g *guardedWorld) clean(ctx context.Context) error {
+	for _, undo := range g.left {
+		if err := undo(ctx); err != nil {
+			return fmt.Errorf("cleaning up: %w", err)
 		}
 	}
-	return spent, g.sure(ctx, g.kinds[kind])
+	g.left = nil
+	return nil
 }
 
-// sure checks by the twin of a request whether a rule judges such requests now, as it must, or doesn't.
-func (g *guardedWorld) sure(ctx context.Context, k kind) error {
+// sure fails unless such a request is judged if, and only if, the rules are in force.
+func (g *guardedWorld) sure(ctx context.Context, kind int) error {
+	k := g.kinds[kind]
 	if k.twin == nil {
 		return nil
 	}

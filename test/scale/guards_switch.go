@@ -61,6 +61,8 @@ type guardedWorld struct {
 	level level
 	// serial is the number of the next request, so that no name is used twice.
 	serial int
+	// left takes away what requests have left so far.
+	left []func(context.Context) error
 }
 
 // load reads the guard-rails that there are. Without mutators: the API server doesn't serve them.

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -64,12 +65,37 @@ func TestLatency(t *testing.T) {
 	t.Parallel()
 	var none, got latency
 	none.sum()
-	got.add(batch{times: []time.Duration{2, 1, 3}, requests: 4, spent: spending{policies: 8, cpu: 10}})
-	got.add(batch{times: []time.Duration{9}, requests: 1, spent: spending{policies: 7, cpu: 5}})
+	got.spend(4, spending{policies: 8, cpu: 10})
+	got.spend(1, spending{policies: 7, cpu: 5})
+	got.times = []time.Duration{2, 1, 3, 9}
 	got.sum()
 	want := []latency{{}, {Samples: 4, P50: 2, P99: 9, Policies: 3, CPU: 3}}
 	if diff := cmp.Diff(want, []latency{none, got}, cmpopts.IgnoreUnexported(latency{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	turns := turnsOf(rand.New(rand.NewPCG(1, 2)), 3, guardTurn)
+	counts, changes, before := map[int]int{}, 0, -1
+	for _, turn := range turns {
+		if len(turn) != guardTurn {
+			t.Errorf("a turn of %d requests, want %d", len(turn), guardTurn)
+		}
+		for _, kind := range turn {
+			counts[kind]++
+			if kind != before {
+				changes++
+			}
+			before = kind
+		}
+	}
+	if diff := cmp.Diff(map[int]int{0: guardTurn, 1: guardTurn, 2: guardTurn}, counts); diff != "" {
+		t.Errorf("requests of each kind (-want +got):\n%s", diff)
+	}
+	if changes <= 3 {
+		t.Errorf("the kinds come one after another: %v", turns)
 	}
 }
 
@@ -90,20 +116,24 @@ func TestAbout(t *testing.T) {
 		"namespaces-objects": {ResourceRules: rule("*", "*", "*"), NamespaceSelector: tenants},
 		"objects":            {ResourceRules: rule("*", "*", "*"), ObjectSelector: tenants},
 	} {
-		rail := guard.Rail{Policy: &admissionregistrationv1.ValidatingAdmissionPolicy{}}
+		rail := guard.Rail{Policy: &admissionregistrationv1.ValidatingAdmissionPolicy{}, Binding: &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}}
 		rail.Policy.Name, rail.Policy.Spec.MatchConstraints = name, &match
 		g.rails = append(g.rails, rail)
 	}
+	bound := guard.Rail{Policy: g.rails[0].Policy.DeepCopy(), Binding: g.rails[0].Binding.DeepCopy()}
+	bound.Policy.Name, bound.Policy.Spec.MatchConstraints = "bound", &admissionregistrationv1.MatchResources{ResourceRules: rule("*", "*", "*")}
+	bound.Binding.Spec.MatchResources = &admissionregistrationv1.MatchResources{NamespaceSelector: tenants}
+	g.rails = append(g.rails, bound)
 	of := labels.Set{v1alpha1.LabelTenant: "acme"}
 	for name, tc := range map[string]struct {
 		request reach
 		want    []string
 	}{
-		"a tenant's pod is created": {reach{resource: "pods", operation: admissionregistrationv1.Create, namespace: of}, []string{"all", "created-pods", "namespaces-objects"}},
-		"a tenant's pod is updated": {reach{resource: "pods", operation: admissionregistrationv1.Update, namespace: of}, []string{"all", "namespaces-objects"}},
+		"a tenant's pod is created": {reach{resource: "pods", operation: admissionregistrationv1.Create, namespace: of}, []string{"all", "bound", "created-pods", "namespaces-objects"}},
+		"a tenant's pod is updated": {reach{resource: "pods", operation: admissionregistrationv1.Update, namespace: of}, []string{"all", "bound", "namespaces-objects"}},
 		"somebody's pod is created": {reach{resource: "pods", operation: admissionregistrationv1.Create}, []string{"all", "created-pods"}},
 		"pods of another group":     {reach{group: "metrics.k8s.io", resource: "pods", operation: admissionregistrationv1.Create}, []string{"all", "all-but-pods"}},
-		"a tenant's namespace":      {reach{resource: "namespaces", operation: admissionregistrationv1.Update, namespace: of, object: of}, []string{"all", "all-but-pods", "namespaces-objects", "objects"}},
+		"a tenant's namespace":      {reach{resource: "namespaces", operation: admissionregistrationv1.Update, namespace: of, object: of}, []string{"all", "all-but-pods", "bound", "namespaces-objects", "objects"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

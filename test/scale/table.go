@@ -142,6 +142,7 @@ func (t *table) guards(all []*guarding) {
 		for k, r := range g.Requests {
 			base := r.Sides[without]
 			t.row(fmt.Sprintf("  %s, without, p50, p99", r.Name), hundredths(base.P50)+", "+hundredths(base.P99), "", "", "")
+			t.row("    without in another cluster", fraction(r.Again.P50, base.P50)+", "+fraction(r.Again.P99, base.P99), "", "", "")
 			for l, side := range r.Sides[withRules:] {
 				t.guarded(r, withRules+level(l), side, all[0].Requests[k].Sides[withRules+level(l)])
 			}
