@@ -77,7 +77,7 @@ func TestLatency(t *testing.T) {
 
 func TestTurns(t *testing.T) {
 	t.Parallel()
-	turns := turnsOf(rand.New(rand.NewPCG(1, 2)), 3, guardTurn)
+	turns := turnsOf(rand.New(rand.NewPCG(1, 2)), []int{0, 1, 2}, guardTurn)
 	counts, changes, before := map[int]int{}, 0, -1
 	for _, turn := range turns {
 		if len(turn) != guardTurn {

@@ -62,10 +62,10 @@ func (g *guardedWorld) spend(ctx context.Context, kind, requests int) (spending,
 	return spending{policies: after.policies - before.policies, cpu: after.cpu - before.cpu}, g.sure(ctx, kind)
 }
 
-// mixed times so many requests of each kind in each cluster: one after another, each with an answer before the next. The
+// mixed times so many requests of each of some kinds in each cluster: one after another, each with an answer before the next. The
 // kinds are mixed at random, in the same order in each cluster, so that none of them always comes when the garbage is
 // collected; and the clusters take turns, another one first each time.
-func mixed(ctx context.Context, worlds []*guardedWorld, results []*guarded, requests int) error {
+func mixed(ctx context.Context, worlds []*guardedWorld, results []*guarded, kinds []int, requests int) error {
 	random := rand.New(rand.NewPCG(1, 2))
 	for left := requests; left > 0; left -= guardBatch {
 		if err := atOnce(ctx, worlds, len(results)); err != nil {
@@ -74,7 +74,7 @@ func mixed(ctx context.Context, worlds []*guardedWorld, results []*guarded, requ
 		if err := pause(ctx, nil, settled); err != nil {
 			return err
 		}
-		turns := turnsOf(random, len(results), min(guardBatch, left))
+		turns := turnsOf(random, kinds, min(guardBatch, left))
 		for i, turn := range turns {
 			for n := range worlds {
 				at := (i + n) % len(worlds)
@@ -93,9 +93,9 @@ func mixed(ctx context.Context, worlds []*guardedWorld, results []*guarded, requ
 }
 
 // turnsOf are so many requests of each kind, in random order, in turns of guardTurn.
-func turnsOf(random *rand.Rand, kinds, each int) [][]int {
-	order := make([]int, 0, kinds*each)
-	for kind := range kinds {
+func turnsOf(random *rand.Rand, kinds []int, each int) [][]int {
+	order := make([]int, 0, len(kinds)*each)
+	for _, kind := range kinds {
 		for range each {
 			order = append(order, kind)
 		}
