@@ -109,7 +109,7 @@ func TestCompare(t *testing.T) {
 				r.Policy.Spec.Variables[i].Expression += " "
 			}
 		}, state: Edited, fault: "its policy" + ships +
-			`spec.variables[name="boundary"], spec.variables[name="plain"], spec.variables[name="tenant"] and 2 more`},
+			`spec.variables[name="boundary"], spec.variables[name="opened"], spec.variables[name="plain"] and 2 more`},
 		"only audits": {edit: func(r *Rail) {
 			r.Binding.Spec.ValidationActions = []admissionregistrationv1.ValidationAction{admissionregistrationv1.Audit}
 		}, state: Edited, fault: "its binding" + ships + `spec.validationActions[="Audit"], spec.validationActions[="Deny"]`},

@@ -96,9 +96,9 @@ func requests() map[string]request {
 		"many annotations change":       {rail: "bulkhead-namespace-metadata", object: touched, old: crowded, gvk: namespace, resource: "namespaces", operation: admission.Update},
 		"many annotations go":           {rail: "bulkhead-namespace-metadata", object: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme-prod", Labels: crowded.Labels}}, old: crowded, gvk: namespace, resource: "namespaces", operation: admission.Update},
 		"a namespace joins":             {rail: "bulkhead-namespace-ownership", object: updated, old: free, gvk: namespace, resource: "namespaces", operation: admission.Update},
-		"a namespace is made":           {rail: "bulkhead-namespace-ownership", object: updated, gvk: namespace, resource: "namespaces", operation: admission.Create},
-		"a namespace is deleted":        {rail: "bulkhead-namespace-ownership", old: old, gvk: namespace, resource: "namespaces", operation: admission.Delete},
-		"a namespace is deleted by one": {rail: "bulkhead-namespace-ownership", old: old, gvk: namespace, resource: "namespaces", operation: admission.Delete, user: strings.Repeat("x", 10000)},
+		"a namespace is made":           {rail: "bulkhead-namespace-ownership-tenants", object: updated, gvk: namespace, resource: "namespaces", operation: admission.Create},
+		"a namespace is deleted":        {rail: "bulkhead-namespace-ownership-tenants", old: old, gvk: namespace, resource: "namespaces", operation: admission.Delete},
+		"a namespace is deleted by one": {rail: "bulkhead-namespace-ownership-tenants", old: old, gvk: namespace, resource: "namespaces", operation: admission.Delete, user: strings.Repeat("x", 10000)},
 		"a report is forged":            {rail: "bulkhead-tenant-objects", object: wall, gvk: report, resource: "driftreports", operation: admission.Create},
 		"a report is deleted":           {rail: "bulkhead-tenant-objects", old: wall, gvk: report, resource: "driftreports", operation: admission.Delete},
 		"strangers are bound":           {rail: "bulkhead-access-bindings", object: binding, gvk: rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), resource: "rolebindings", operation: admission.Create},
@@ -230,7 +230,7 @@ func TestNamespaceDeletion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			said(t, request{
-				rail: "bulkhead-namespace-ownership", old: tc.old, gvk: corev1.SchemeGroupVersion.WithKind("Namespace"),
+				rail: "bulkhead-namespace-ownership-tenants", old: tc.old, gvk: corev1.SchemeGroupVersion.WithKind("Namespace"),
 				resource: "namespaces", operation: admission.Delete, user: tc.user,
 			}, tc.want)
 		})

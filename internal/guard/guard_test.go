@@ -44,8 +44,8 @@ func TestShippedNames(t *testing.T) {
 	want := []string{
 		"bulkhead-access-bindings", "bulkhead-access-roles", "bulkhead-break-glass", "bulkhead-images", "bulkhead-ingress",
 		"bulkhead-ingress-addresses", "bulkhead-ingress-gateways", "bulkhead-ingress-grants", "bulkhead-ingress-routes",
-		"bulkhead-ingress-services", "bulkhead-managed-objects", "bulkhead-namespace-metadata", "bulkhead-namespace-ownership",
-		"bulkhead-network-policies", "bulkhead-quota-ready", "bulkhead-scheduling-bindings", "bulkhead-scheduling-groups",
+		"bulkhead-ingress-services", "bulkhead-managed-objects", "bulkhead-namespace-metadata",
+		"bulkhead-namespace-ownership", "bulkhead-namespace-ownership-tenants", "bulkhead-network-policies", "bulkhead-quota-ready", "bulkhead-scheduling-bindings", "bulkhead-scheduling-groups",
 		"bulkhead-scheduling-pods", "bulkhead-storage", "bulkhead-storage-pods", "bulkhead-storage-volumes", "bulkhead-tenant-objects",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
@@ -212,12 +212,15 @@ func selectors(rail guard.Rail) []*metav1.LabelSelector {
 func TestShippedKeys(t *testing.T) {
 	t.Parallel()
 	for _, rail := range shipped(t) {
-		constraints := rail.Policy.Spec.MatchConstraints
+		constraints, operator := rail.Policy.Spec.MatchConstraints, metav1.LabelSelectorOpExists
+		if rail.Name() == "bulkhead-namespace-ownership" {
+			operator = metav1.LabelSelectorOpDoesNotExist
+		}
 		for _, selector := range selectors(rail) {
 			if !slices.ContainsFunc(selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
-				return r.Key == v1alpha1.LabelTenant && r.Operator == metav1.LabelSelectorOpExists
+				return r.Key == v1alpha1.LabelTenant && r.Operator == operator
 			}) {
-				t.Errorf("%s selects %v, want the existence of %s", rail.Name(), selector, v1alpha1.LabelTenant)
+				t.Errorf("%s selects %v, want %s %s", rail.Name(), selector, v1alpha1.LabelTenant, operator)
 			}
 		}
 		if rail.Name() == "bulkhead-managed-objects" && constraints.ObjectSelector.MatchLabels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedByBulkhead {
