@@ -30,8 +30,10 @@ const (
 	// settled is how long nothing is measured before each batch, because of what was done just before: objects were deleted.
 	settled = 500 * time.Millisecond
 	// spendingEvery is how many requests are timed for one whose cost is read from the API server's own metrics. That takes
-	// batches of a single kind, and reading metrics is work itself, so those aren't timed.
-	spendingEvery = 5
+	// batches of a single kind, and reading metrics is work itself, so those aren't timed. spendingMost are enough for a mean.
+	spendingEvery, spendingMost = 5, 600
+	// defaultsEvery is how many requests are timed for one that gets defaults: less is promised of it.
+	defaultsEvery = 3
 )
 
 // level is what of the guard-rails is in force: nothing, the rules, or the defaults too, which not every API server has.
@@ -158,7 +160,7 @@ func (b *bench) compare(ctx context.Context, worlds []*guardedWorld) (*guarding,
 		result.Requests = append(result.Requests, r)
 	}
 	b.say("%s: %d requests of each kind: with %d rules, with %d defaults too, and without", result.Size, b.guardSamples, result.Rules, result.Defaults)
-	if err := spendings(ctx, worlds, result.Requests, max(b.guardSamples/spendingEvery, 1)); err != nil {
+	if err := spendings(ctx, worlds, result.Requests, max(min(b.guardSamples/spendingEvery, spendingMost), 1)); err != nil {
 		return nil, err
 	}
 	// What sets something is a service, and is not to set off the garbage collections by which the price of the rules is judged.
@@ -166,10 +168,11 @@ func (b *bench) compare(ctx context.Context, worlds []*guardedWorld) (*guarding,
 	for kind, r := range result.Requests {
 		kinds[r.Filled] = append(kinds[r.Filled], kind)
 	}
-	for _, filled := range []bool{false, true} {
-		if err := mixed(ctx, worlds, result.Requests, kinds[filled], b.guardSamples); err != nil {
-			return nil, err
-		}
+	if err := mixed(ctx, worlds, result.Requests, kinds[false], b.guardSamples); err != nil {
+		return nil, err
+	}
+	if err := mixed(ctx, worlds, result.Requests, kinds[true], max(b.guardSamples/defaultsEvery, 1)); err != nil {
+		return nil, err
 	}
 	for _, r := range result.Requests {
 		for _, side := range r.all() {
