@@ -44,9 +44,10 @@ func TestShippedNames(t *testing.T) {
 	want := []string{
 		"bulkhead-access-bindings", "bulkhead-access-roles", "bulkhead-break-glass", "bulkhead-images", "bulkhead-ingress",
 		"bulkhead-ingress-addresses", "bulkhead-ingress-gateways", "bulkhead-ingress-grants", "bulkhead-ingress-routes",
-		"bulkhead-ingress-services", "bulkhead-managed-objects", "bulkhead-namespace-metadata",
-		"bulkhead-namespace-ownership", "bulkhead-namespace-ownership-tenants", "bulkhead-network-policies", "bulkhead-quota-ready", "bulkhead-scheduling-bindings", "bulkhead-scheduling-groups",
-		"bulkhead-scheduling-pods", "bulkhead-storage", "bulkhead-storage-pods", "bulkhead-storage-volumes", "bulkhead-tenant-objects",
+		"bulkhead-ingress-services", "bulkhead-managed-objects", "bulkhead-namespace-metadata", "bulkhead-namespace-ownership",
+		"bulkhead-namespace-ownership-tenants", "bulkhead-network-policies", "bulkhead-quota-ready", "bulkhead-scheduling-bindings",
+		"bulkhead-scheduling-groups", "bulkhead-scheduling-pods", "bulkhead-storage", "bulkhead-storage-pods",
+		"bulkhead-storage-volumes", "bulkhead-tenant-objects",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("guard-rails (-want +got):\n%s", diff)

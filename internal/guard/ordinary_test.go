@@ -228,9 +228,9 @@ func TestOrdinary(t *testing.T) {
 // them into a new map for each of up to four passes; from nine on, Go's map is twice as large.
 func TestOrdinaryVariables(t *testing.T) {
 	t.Parallel()
+	rails, ordinary := shipped(t), ordinaryRequests()
 	for _, name := range []string{"create Pod", "create NetworkPolicy", "update Namespace"} {
-		for _, about := range ordinaryRequests()[name].rails {
-			rails := shipped(t)
+		for _, about := range ordinary[name].rails {
 			at := slices.IndexFunc(rails, func(r guard.Rail) bool { return r.Name() == "bulkhead-"+about })
 			if n := len(rails[at].Policy.Spec.Variables); n > 8 {
 				t.Errorf("%s has %d variables", about, n)

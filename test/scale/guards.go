@@ -159,7 +159,7 @@ func (b *bench) compare(ctx context.Context, worlds []*guardedWorld) (*guarding,
 		}
 		result.Requests = append(result.Requests, r)
 	}
-	b.say("%s: %d requests of each kind: with %d rules, with %d defaults too, and without", result.Size, b.guardSamples, result.Rules, result.Defaults)
+	b.say("%s: %d requests of each kind, fewer that get defaults: with %d rules, with %d defaults too, and without", result.Size, b.guardSamples, result.Rules, result.Defaults)
 	if err := spendings(ctx, worlds, result.Requests, max(min(b.guardSamples/spendingEvery, spendingMost), 1)); err != nil {
 		return nil, err
 	}
